@@ -1,0 +1,1 @@
+"""Cine CMR: geometry, normalisation and the phenotypes measured on it."""

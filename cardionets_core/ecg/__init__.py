@@ -1,0 +1,1 @@
+"""12-lead ECG: leads, units, resampling, filters, crops, the fitted transform and quality."""

@@ -1,0 +1,186 @@
+"""The contracts: Protocols, so that a plugin inherits nothing.
+
+Shapes: B batch, L leads, S samples, N tokens, D and P widths, T frames, H and W pixels.
+All components but datasets are ``torch.nn.Module`` objects. They are built as
+
+    encoder, dataset   Target(config)
+    aligner            Target(config, ecg_dim=P_ecg, cmr_dim=P_cmr)
+    head               Target(config, embed_dim=D, pooled_dim=P, outputs=n)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from cardionets_core.ecg.record import EcgRecord
+
+Role = Literal["pretrain", "downstream"]
+
+
+class Features(NamedTuple):
+    """What an encoder returns: ``tokens`` (B, N, D) and ``pooled`` (B, P)."""
+
+    tokens: Tensor
+    pooled: Tensor
+
+
+class LossAndLog(NamedTuple):
+    """A scalar loss with its graph, and detached numbers worth logging."""
+
+    loss: Tensor
+    log: dict[str, float]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Signal or cine to token embeddings.
+
+    ECG encoders take ``x`` (B, L, S) and also have ``sampling_rate_hz``, ``leads`` and
+    ``num_samples``; ``lead_mask`` (B, L) or (L,) is True where a lead is present.
+    CMR encoders take what their ``view(cine)`` makes of a canonical cine (B, 50, 96, 96) in
+    [-1, 1]: fewer frames or pixels for a small model, or the cine itself.
+
+    An encoder with a self-supervised objective also has ``pretext() -> PretextModel``.
+    """
+
+    embed_dim: int
+    pooled_dim: int
+    modality: Literal["ecg", "cmr"]
+
+    def forward(self, x: Tensor, lead_mask: Tensor | None = None) -> Features:
+        """Input (B, ...) to tokens (B, N, D) and a pooled vector (B, P)."""
+
+
+@runtime_checkable
+class PretextModel(Protocol):
+    """An encoder with what its self-supervised objective needs besides, such as a decoder.
+
+    It is trained as a whole; only ``encoder`` is kept.
+    """
+
+    encoder: Encoder
+
+    def forward(
+        self, x: Tensor, *, noise: Tensor | None = None, lead_mask: Tensor | None = None
+    ) -> LossAndLog:
+        """Loss of a batch; ``noise`` (B, ...) replaces the uniform draw of the masking."""
+
+    def noise_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Shape of one sample's ``noise``, without the batch axis."""
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """What draws ECG embeddings to frozen CMR embeddings."""
+
+    def fit(self, cmr_train: Tensor) -> None:
+        """Fit PCA and sigma on the training split's CMR features (n, P); kept in the state."""
+
+    def phi(self, cmr: Tensor) -> Tensor:
+        """CMR features (B, P) to the space that pair weights are measured in, (B, K)."""
+
+    def embed_ecg(self, features: Features) -> Tensor:
+        """ECG features to unit-norm embeddings (B, E)."""
+
+    def embed_cmr(self, pooled: Tensor) -> Tensor:
+        """CMR pooled features (B, P) to unit-norm embeddings (B, E)."""
+
+    def loss(self, ecg: Tensor, cmr: Tensor, phi: Tensor) -> LossAndLog:
+        """Loss of embeddings (B, E), (B, E) and phi (B, K); gathers across processes."""
+
+
+@runtime_checkable
+class Head(Protocol):
+    """An encoder's features to a task's output."""
+
+    def forward(self, features: Features) -> Tensor:
+        """Features to raw outputs (B, outputs)."""
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Scalar loss of raw outputs (B, outputs) against the target."""
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Raw outputs to the task's own units: probabilities, or physical units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """An ICD-10 code without dot and the day it was first recorded, counted from the visit.
+
+    ``days_from_visit`` is negative before the visit and None where the source has no date.
+    """
+
+    icd10: str
+    days_from_visit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRef:
+    """Where one record of one subject is to be found; small, and safe to send to a worker.
+
+    Attributes:
+        subject_key: The source's own id of the person. Never leaves ``prepare``.
+        record_key: The source's own id of the record, unique in the source.
+        location: Whatever ``Dataset.read`` needs to find it.
+        role: Role the source asks for, or None to have it drawn.
+        origin: ``simulated/SEED/INDEX`` for simulated subjects, else empty.
+    """
+
+    subject_key: str
+    record_key: str
+    location: Any = None
+    role: Role | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One record of one subject.
+
+    Attributes:
+        subject_id: The person; the source's own id from a dataset, an HMAC id from a cohort.
+        record_id: The record, likewise.
+        ecg: The ECG, or None.
+        cine: 4-chamber cine (T, H, W) uint8, or None.
+        phenotypes: UK Biobank field id to value in the field's unit; absent where not measured.
+        diagnoses: ICD-10 codes.
+        sex: ``"female"``, ``"male"`` or None.
+        age_years: Age at the visit, or None.
+        role: ``"pretrain"`` or ``"downstream"``; set by the cohort.
+        split: ``"train"``, ``"val"`` or ``"test"``; set by the cohort.
+        attributes: Further columns of the source, by name.
+    """
+
+    subject_id: str
+    record_id: str
+    ecg: EcgRecord | None
+    cine: NDArray[np.uint8] | None = None
+    phenotypes: Mapping[int, float] = field(default_factory=dict)
+    diagnoses: tuple[Diagnosis, ...] = ()
+    sex: Literal["female", "male"] | None = None
+    age_years: float | None = None
+    role: Role | None = None
+    split: str | None = None
+    attributes: Mapping[str, str | float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What turns a source into the subjects of a cohort. Must pickle, for worker processes."""
+
+    def subjects(self) -> Iterable[SubjectRef]:
+        """Every record of the source, cheaply and in a stable order."""
+
+    def read(self, ref: SubjectRef) -> Subject:
+        """Read one record.
+
+        Raises:
+            CardionetsError: If it cannot be read; the cohort quarantines it with this reason.
+        """
