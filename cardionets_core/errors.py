@@ -47,6 +47,10 @@ class SamplingRateError(EcgError):
     """A sampling rate that is missing, zero or not the one needed."""
 
 
+class CineError(CardionetsError):
+    """A cine CMR that cannot be read or used as it is."""
+
+
 class CohortError(CardionetsError):
     """A cohort file that is missing, broken or of another layout version."""
 
@@ -65,3 +69,7 @@ class TransformMismatchError(WeightsError):
 
 class TrainingError(CardionetsError):
     """Training cannot go on: a non-finite loss, or a run that does not fit the resume."""
+
+
+class EvaluationError(CardionetsError):
+    """Numbers that cannot be evaluated: empty, not paired up or not finite."""

@@ -73,7 +73,7 @@ class PretextModel(Protocol):
         """Loss of a batch; ``noise`` (B, ...) replaces the uniform draw of the masking."""
 
     def noise_shape(self, x: Tensor) -> tuple[int, ...]:
-        """Shape of one sample's ``noise``, without the batch axis."""
+        """Shape of ``noise`` for a batch, (B, ...)."""
 
 
 @runtime_checkable

@@ -1,1 +1,1 @@
-
+"""Evaluation: retrieval, intervals, figures."""

@@ -1,1 +1,1 @@
-"""Encoders: ST-MEM for 12-lead ECG and a vision transformer for cine CMR, with masked pre-training."""
+"""Encoders with masked pre-training: ST-MEM for 12-lead ECG, a vision transformer for cine CMR."""

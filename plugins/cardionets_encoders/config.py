@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 
 from cardionets_core.config import Options
+from cardionets_core.ecg.canonical import CANONICAL_LEADS
 
 Size = Literal["tiny", "small", "base"]
 Pooling = Literal["cls", "cls-before-norm", "flatten"]
-
-STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 STMEM_SIZES: dict[str, dict[str, int]] = {
     "tiny": {
@@ -47,7 +47,7 @@ VIT_CMR_SIZES: dict[str, dict[str, int]] = {
 
 def _option(default: Any, unit: str | None, description: str, **limits: Any) -> Any:
     """One option with its unit and meaning."""
-    extra = {"unit": unit} if unit else None
+    extra: JsonDict | None = {"unit": unit} if unit else None
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
@@ -86,7 +86,7 @@ class StMemConfig(Options):
     num_samples: int = _option(2250, "samples", "longest input, a multiple of the patch", gt=0)
     sampling_rate_hz: int = _option(250, "Hz", "sampling rate of the input", gt=0)
     leads: tuple[str, ...] = _option(
-        STANDARD_LEADS, None, "leads in the order of the input's rows", min_length=1
+        CANONICAL_LEADS, None, "leads in the order of the input's rows", min_length=1
     )
     mask_ratio: float = _option(
         0.75, None, "part of each lead's patches hidden in pre-training", gt=0, lt=1
@@ -164,7 +164,11 @@ class VitCmrConfig(Options):
     def _check_divisions(self) -> Self:
         for name, whole, part in (
             ("image_size over spatial_pool", self.image_size, self.spatial_pool),
-            ("image_size over spatial_pool x patch", self.image_size, self.patch * self.spatial_pool),
+            (
+                "image_size over spatial_pool x patch",
+                self.image_size,
+                self.patch * self.spatial_pool,
+            ),
             ("width over heads", self.width, self.heads),
             ("decoder_width over decoder_heads", self.decoder_width, self.decoder_heads),
         ):

@@ -12,8 +12,8 @@ from cardionets_simulated.streams import Array, Draws
 class Body(Columns):
     """The body, each field (n,).
 
-    Scores are differences from a typical subject in units of about one SD; the letters in brackets are
-    those of the formulas that use them.
+    Scores are differences from a typical subject in units of about one SD; the letters in brackets
+    are those of the cohort's definition.
 
     Attributes:
         male: 1 for men, 0 for women [m].

@@ -28,8 +28,8 @@ def by_sex(male: Array, men: float, women: float) -> Array:
 def mean_of_rows(rows: Array) -> Array:
     """Mean over the first axis, (rows, n) to (n,).
 
-    Added row by row: numpy's own reduction changes its order of summation with n, and a subject must be
-    bit-equal alone and in a batch.
+    Added row by row: numpy's own reduction changes its order of summation with n, and a subject
+    must be bit-equal alone and in a batch.
     """
     total = rows[0].copy()
     for row in rows[1:]:

@@ -114,21 +114,14 @@ def prevalence_preset(name: str) -> Prevalence:
 
 
 def make_disease(draws: Draws, body: Body, prevalence: Prevalence) -> Disease:
-    """Draw the diseases; each has uniforms of its own, so no prevalence changes another disease's draw."""
+    """Draw the diseases; each has its own uniforms, so a prevalence changes no other disease's."""
     cad, infarct, ischaemia, lad, lcx, rca = _coronary(draws, body, prevalence.cad)
     dcm, hcm, rcm = _cardiomyopathy(draws, body, prevalence)
     no_cm = (dcm + hcm + rcm) == 0
     p_ph = prevalence.ph * np.exp(0.3 * body.age_score - 0.045)
     has_ph = no_cm & (draws.u("ph") < p_ph)
     ph = has_ph * _severity(draws.u("ph_severity"))
-    p_hf = logistic(
-        _logit(prevalence.hf)
-        + 0.5 * body.age_score
-        + 0.2 * body.pressure_score
-        + 0.2 * body.bmi_score
-        - 0.2
-    )
-    primary = no_cm & (draws.u("hf") < p_hf)
+    primary = no_cm & (draws.u("hf") < _heart_failure_risk(body, prevalence.hf))
     hf_severity = primary * _severity(draws.u("hf_severity"))
     reduced = draws.u("hf_kind") < 0.5
     p_secondary = 0.5 * dcm + 0.2 * hcm + 0.6 * rcm + 0.25 * ph + 0.12 * infarct
@@ -148,6 +141,12 @@ def make_disease(draws: Draws, body: Body, prevalence: Prevalence) -> Disease:
         hfp=hf_severity * ~reduced,
         heart_failure=failing.astype(np.float64),
     )
+
+
+def _heart_failure_risk(body: Body, p: float) -> Array:
+    """Probability of heart failure that no other simulated disease explains."""
+    score = _logit(p) + 0.5 * body.age_score + 0.2 * body.pressure_score
+    return logistic(score + 0.2 * body.bmi_score - 0.2)
 
 
 def _coronary(draws: Draws, body: Body, p: float) -> tuple[Array, ...]:

@@ -106,11 +106,9 @@ def make_heart(draws: Draws, body: Body, disease: Disease) -> Heart:
     lv_edv, lv_ef, lv_mass = _left_ventricle(draws, body, disease, heart_rate, size)
     rv_edv, rv_ef = _right_ventricle(draws, body, disease, lv_edv * lv_ef / 100.0)
     af = _atrial_fibrillation(draws, body, disease)
-    la_max, la_ef = _left_atrium(draws, body, disease, size, lv_ef, af)
-    ra_max, ra_ef = _right_atrium(draws, body, disease, size, rv_ef, af)
+    la_max, la_ef = _left_atrium(draws, body, disease, size=size, lv_ef=lv_ef, af=af)
+    ra_max, ra_ef = _right_atrium(draws, body, disease, size=size, rv_ef=rv_ef, af=af)
     lbbb, rbbb = _bundle_branch_block(draws, body, disease)
-    ecc, err, ell = _strains(draws, body, disease, lv_ef)
-    ascending, descending, *distensibility, pulse_pressure = _aorta(draws, body)
     return Heart(
         heart_rate_bpm=heart_rate,
         lv_edv_ml=lv_edv,
@@ -125,18 +123,12 @@ def make_heart(draws: Draws, body: Body, disease: Disease) -> Heart:
         ra_ef_percent=ra_ef,
         wall_mm=_walls(draws, disease, lv_mass, lv_edv),
         function=_regional_function(draws, disease, lbbb),
-        ecc_percent=ecc,
-        err_percent=err,
-        ell_percent=ell,
         lbbb=lbbb,
         rbbb=rbbb,
-        ascending_area_mm2=ascending,
-        descending_area_mm2=descending,
-        ascending_distensibility=distensibility[0],
-        descending_distensibility=distensibility[1],
-        pulse_pressure_mmhg=pulse_pressure,
         early_filling=_early_filling(draws, body, disease, af),
         lv_length_score=draws.repeated[_LENGTH_ROW],
+        **_strains(draws, body, disease, lv_ef),
+        **_aorta(draws, body),
     )
 
 
@@ -186,7 +178,7 @@ def _atrial_fibrillation(draws: Draws, body: Body, d: Disease) -> Array:
 
 
 def _left_atrium(
-    draws: Draws, body: Body, d: Disease, size: Array, lv_ef: Array, af: Array
+    draws: Draws, body: Body, d: Disease, *, size: Array, lv_ef: Array, af: Array
 ) -> tuple[Array, Array]:
     """Largest volume in mL and ejection fraction in %."""
     log_max = np.log(by_sex(body.male, 70.0, 61.0)) + 0.55 * body.size_score + 0.5 * size
@@ -201,7 +193,7 @@ def _left_atrium(
 
 
 def _right_atrium(
-    draws: Draws, body: Body, d: Disease, size: Array, rv_ef: Array, af: Array
+    draws: Draws, body: Body, d: Disease, *, size: Array, rv_ef: Array, af: Array
 ) -> tuple[Array, Array]:
     """Largest volume in mL and ejection fraction in %."""
     log_max = np.log(by_sex(body.male, 90.0, 68.0)) + 0.55 * body.size_score + 0.5 * size
@@ -231,8 +223,8 @@ def _regional_function(draws: Draws, d: Disease, lbbb: Array) -> Array:
     return function / mean_of_rows(function)
 
 
-def _strains(draws: Draws, body: Body, d: Disease, lv_ef: Array) -> tuple[Array, Array, Array]:
-    """Global Ecc, Err and Ell in %."""
+def _strains(draws: Draws, body: Body, d: Disease, lv_ef: Array) -> dict[str, Array]:
+    """Global strains, by field of Heart."""
     e = lv_ef / 60.0
     con = draws.z("contractility")
     ecc = 1.0 + 0.045 * draws.z("ecc") + by_sex(body.male, -0.025, 0.025) + 0.015 * con
@@ -241,7 +233,8 @@ def _strains(draws: Draws, body: Body, d: Disease, lv_ef: Array) -> tuple[Array,
     err = 45.0 * e**1.2 * err
     ell = 1.0 + 0.05 * draws.z("ell") + 0.03 * body.fitness + by_sex(body.male, -0.035, 0.035)
     ell = -18.5 * e**0.85 * ell * (1.0 - 0.30 * d.hcm - 0.32 * d.rcm)
-    return ecc, err, ell * (1.0 - 0.015 * body.age_score)
+    ell = ell * (1.0 - 0.015 * body.age_score)
+    return {"ecc_percent": ecc, "err_percent": err, "ell_percent": ell}
 
 
 def _bundle_branch_block(draws: Draws, body: Body, d: Disease) -> tuple[Array, Array]:
@@ -252,8 +245,8 @@ def _bundle_branch_block(draws: Draws, body: Body, d: Disease) -> tuple[Array, A
     return left.astype(np.float64), right.astype(np.float64)
 
 
-def _aorta(draws: Draws, body: Body) -> tuple[Array, ...]:
-    """Ascending and descending area in mm2, both distensibilities in 1e-3/mmHg, pulse pressure."""
+def _aorta(draws: Draws, body: Body) -> dict[str, Array]:
+    """Aortic areas, distensibilities and pulse pressure, by field of Heart."""
     a, s, b = body.age_score, body.pressure_score, body.size_score
     z1, z2 = draws.z("aortic_size"), draws.z("aortic_stiffness")
     ascending = by_sex(body.male, 880.0, 700.0) * np.exp(0.3 * b + 0.06 * a + 0.03 * s + 0.15 * z1)
@@ -266,7 +259,13 @@ def _aorta(draws: Draws, body: Body) -> tuple[Array, ...]:
     )
     # The line through the means goes negative for the lowest pressures.
     pulse = np.clip(50.0 + 0.45 * (body.sbp_mmhg - 136.0) + 3.0 * a, 20.0, None)
-    return ascending, descending, soft_ascending, soft_descending, pulse
+    return {
+        "ascending_area_mm2": ascending,
+        "descending_area_mm2": descending,
+        "ascending_distensibility": soft_ascending,
+        "descending_distensibility": soft_descending,
+        "pulse_pressure_mmhg": pulse,
+    }
 
 
 def _early_filling(draws: Draws, body: Body, d: Disease, af: Array) -> Array:

@@ -13,8 +13,8 @@ FIRST_FIELD_ID = 24100
 N_PHENOTYPES = 82
 FIELD_IDS = tuple(range(FIRST_FIELD_ID, FIRST_FIELD_ID + N_PHENOTYPES))
 
-# Segment means of UK Biobank fields 24141-24156, 24158-24173, 24175-24180 (estimates in the reference
-# table); only their ratios are used.
+# Segment means of UK Biobank fields 24141-24156, 24158-24173, 24175-24180 (estimates in the
+# reference table); only their ratios are used.
 _ECC_MEANS = np.array(
     [20.5, 18.5, 19.5, 20.5, 23.5, 24.0, 21.5, 20.0, 21.5, 22.5, 24.0, 24.0, 24.5, 25.0, 24.5, 25.0]
 )

@@ -12,7 +12,7 @@ from cardionets_simulated.disease import Disease, make_disease, prevalence_prese
 from cardionets_simulated.heart import Heart, make_heart
 from cardionets_simulated.streams import Array, draw_latents
 
-# Two extra bits keep 16 * seed + stream inside the 64-bit key.
+# Keeps 16 * seed + stream inside a signed 64-bit key.
 MAX_SEED = 2**59
 
 

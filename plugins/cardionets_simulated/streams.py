@@ -1,7 +1,7 @@
 """Random streams: a counter-based generator per subject and purpose.
 
-A subject's numbers depend on (seed, index) alone, never on how many subjects were drawn before it, so
-that a subject is bit-equal alone, in any batch, in any order and in any worker.
+A subject's numbers depend on (seed, index) alone, never on how many subjects were drawn before it,
+so that a subject is bit-equal alone, in any batch, in any order and in any worker.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ class Stream(IntEnum):
     DIAGNOSES = 4
 
 
-# The order is part of the cohort's definition. Never insert or remove a name: append to a further block
-# that is drawn after the repeated normals, and raise SIMULATOR_VERSION.
+# The order is part of the cohort's definition. Never insert or remove a name: append to a further
+# block that is drawn after the repeated normals, and raise SIMULATOR_VERSION.
 NORMALS = (
     "age",
     "height",
@@ -140,8 +140,8 @@ def generator(seed: int, index: int, stream: Stream) -> np.random.Generator:
 class StreamCursor:
     """Moves one generator from subject to subject.
 
-    Building a Philox and a Generator costs ten times as much as the draws of a subject; resetting the
-    state of one pair gives the same numbers.
+    Building a Philox and a Generator costs ten times as much as the draws of a subject; resetting
+    the state of one pair gives the same numbers.
     """
 
     def __init__(self, seed: int, stream: Stream) -> None:
@@ -164,8 +164,8 @@ def draw_latents(seed: int, indices: Sequence[int] | NDArray[np.int64]) -> Draws
         indices: Subject indices, (n,).
 
     Returns:
-        One row per name. Rows are contiguous because numpy may round a transcendental differently for
-        strided memory, and a column of a batch must equal the subject drawn alone.
+        One row per name. Rows are contiguous because numpy may round a transcendental differently
+        for strided memory, and a column of a batch must equal the subject drawn alone.
     """
     cursor = StreamCursor(seed, Stream.LATENTS)
     normals = np.empty((len(indices), len(NORMALS)))
@@ -182,7 +182,7 @@ def draw_latents(seed: int, indices: Sequence[int] | NDArray[np.int64]) -> Draws
 def draw_normals(
     seed: int, indices: Sequence[int] | NDArray[np.int64], stream: Stream, count: int
 ) -> Array:
-    """The first count standard normals of a stream for every subject, (count, n), rows contiguous."""
+    """The first standard normals of a stream for every subject, (count, n), rows contiguous."""
     cursor = StreamCursor(seed, stream)
     drawn = np.empty((len(indices), count))
     for row, index in enumerate(indices):

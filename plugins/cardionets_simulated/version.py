@@ -1,6 +1,6 @@
 """What identifies a simulated cohort besides its seed, indices and prevalence preset."""
 
-# Raise it whenever any subject changes by a single bit: a stored cohort names the version that made it.
+# Raise it whenever any subject changes by a single bit: a stored cohort names its version.
 SIMULATOR_VERSION = 1
 
 # Seeds from here on train the weights that ship with the toolkit. No default, study or evidence run

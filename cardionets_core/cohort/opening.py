@@ -1,0 +1,88 @@
+"""Opening a finished cohort file, with every way in which that can fail in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from cardionets_core.cohort import layout
+from cardionets_core.errors import CohortError
+
+JSON_ATTRIBUTES = ("config", "roles", "versions", "history")
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open a finished cohort for reading and check that it is one.
+
+    Raises:
+        CohortError: If it is missing, no HDF5 file, no cohort, truncated, or of another layout.
+    """
+    if not path.is_file():
+        raise CohortError(
+            f"no cohort at {path}; make one with: cardionets prepare DATASET --out {path}"
+        )
+    try:
+        # A finished cohort never changes, and locks fail on some network and read-only disks.
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise CohortError(
+            f"{path} is no whole HDF5 file ({_first_clause(error)}); copy it again from where it "
+            f"came, or prepare it anew"
+        ) from error
+    try:
+        _require_layout(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_provenance(file: h5py.File) -> dict[str, Any]:
+    """The provenance group of an open cohort as plain data."""
+    found: dict[str, Any] = {}
+    for name, value in file["provenance"].attrs.items():
+        plain = value.item() if hasattr(value, "item") else value
+        found[name] = json.loads(plain) if name in JSON_ATTRIBUTES else plain
+    return found
+
+
+def stored_provenance(path: Path) -> dict[str, Any]:
+    """The provenance of a cohort file as plain data.
+
+    Raises:
+        CohortError: As ``open_file``.
+    """
+    with open_file(path) as file:
+        return read_provenance(file)
+
+
+def _require_layout(path: Path, file: h5py.File) -> None:
+    if file.attrs.get("layout") != layout.LAYOUT_NAME:
+        raise CohortError(
+            f"{path} is an HDF5 file but no cardionets cohort; make one with: "
+            f"cardionets prepare DATASET --out FILE"
+        )
+    found = int(file.attrs["layout_version"])
+    if found != layout.LAYOUT_VERSION:
+        remedy = (
+            "update cardionets"
+            if found > layout.LAYOUT_VERSION
+            else "prepare it anew from its source"
+        )
+        raise CohortError(
+            f"{path} has layout version {found}, but this cardionets reads version "
+            f"{layout.LAYOUT_VERSION}; {remedy}"
+        )
+    missing = [name for name in layout.dataset_names() if name not in file]
+    if missing:
+        raise CohortError(
+            f"{path} lacks {', '.join(missing)}, which a cohort must have; prepare it anew"
+        )
+
+
+def _first_clause(error: OSError) -> str:
+    """The reason within HDF5's parentheses, without addresses and numbers."""
+    return str(error).rpartition("(")[2].rstrip(")").partition(",")[0] or type(error).__name__

@@ -1,0 +1,94 @@
+"""From a dataset's name and options to a cohort file: what the command line and ``train`` share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cardionets_core.cohort.provenance import Provenance
+from cardionets_core.cohort.roles import RoleConfig
+from cardionets_core.cohort.writer import Existing, PrepareReport, prepare
+from cardionets_core.errors import UnknownNameError
+from cardionets_core.options import Given, component_options, construct, make_options
+from cardionets_core.registry import Component
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareRequest:
+    """One dataset to be prepared.
+
+    Attributes:
+        component: The dataset.
+        out: Cohort file to write.
+        options: The dataset's options, over its preset.
+        roles: Shares of roles and splits, over their defaults.
+        preset: Preset of the dataset, or None for its defaults.
+        seed: Seed of roles and splits.
+        workers: Processes that read; one per core if None.
+        existing: What to do if ``out`` exists.
+    """
+
+    component: Component
+    out: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    seed: int = 0
+    workers: int | None = None
+    existing: Existing = "refuse"
+
+
+def build_dataset(component: Component, preset: str | None, options: Mapping[str, Any]) -> Any:
+    """Build a dataset from a preset and options over it.
+
+    Raises:
+        UnknownNameError: If the preset is not one of this dataset's.
+        ConfigError: For an unknown option or one out of range.
+    """
+    if preset is not None and preset not in component.preset_names():
+        raise UnknownNameError(
+            f"dataset {component.name!r} has no preset {preset!r}; "
+            f"it has {', '.join(component.preset_names()) or 'none'}"
+        )
+    if preset is None:
+        config = make_options(component.load_config(), options, "dataset")
+    else:
+        given = Given(preset, explicit={"dataset": options})
+        config = component_options(component, "dataset", given)
+    return construct(component, config)
+
+
+def prepare_dataset(
+    request: PrepareRequest,
+    *,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> PrepareReport:
+    """Build a dataset and read it into a cohort file; see ``writer.prepare``.
+
+    Raises:
+        CardionetsError: For options that do not hold, or a source that cannot be read.
+    """
+    component = request.component
+    dataset = build_dataset(component, request.preset, request.options)
+    return prepare(
+        dataset,
+        request.out,
+        seed=request.seed,
+        provenance=Provenance(
+            dataset=component.name,
+            plugin=component.plugin.name,
+            distribution=f"{component.distribution} {component.version}",
+            config=dataset.config.model_dump(mode="json"),
+            simulated=bool(getattr(dataset, "simulated", False)),
+        ),
+        roles=make_options(RoleConfig, request.roles, "roles"),
+        existing=request.existing,
+        workers=request.workers or os.cpu_count() or 1,
+        executor=executor,
+        progress=on_progress,
+    )

@@ -1,0 +1,124 @@
+"""Blocks of records on their way into a cohort: each is a small file, there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cardionets_core.cohort import layout
+from cardionets_core.cohort.encoding import Row, encode
+from cardionets_core.cohort.files import disk_errors_in_one_line, write_whole
+from cardionets_core.cohort.reasons import quarantine_reason
+from cardionets_core.cohort.splits import ROLES, Draws
+from cardionets_core.errors import CohortError
+from cardionets_core.interfaces import Dataset, SubjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record to read: where it is, and what it will be called. Holds no key."""
+
+    ref: SubjectRef
+    subject_id: str
+    record_id: str
+    draws: Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records of the source, and the file that they go into."""
+
+    items: tuple[Item, ...]
+    path: Path
+
+    def digest(self) -> str:
+        """What the block holds; a finished file of another digest is not reused."""
+        parts = [(i.record_id, i.subject_id, i.ref.role, i.ref.origin) for i in self.items]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def is_finished(block: Block) -> bool:
+    """True if the block's file is there, whole, and of these very records."""
+    try:
+        with h5py.File(block.path, "r", locking=False) as file:
+            return bool(file.attrs["block"] == block.digest())
+    except (OSError, KeyError):
+        return False
+
+
+def read_and_write(dataset: Dataset, block: Block) -> int:
+    """Read a block's records and write its file; runs in a worker process.
+
+    A record that cannot be read goes into the file's quarantine table and stops nothing.
+
+    Args:
+        dataset: The source.
+        block: What to read.
+
+    Returns:
+        Number of records dealt with.
+
+    Raises:
+        CohortError: If the file cannot be written.
+    """
+    rows: list[tuple[Item, Row]] = []
+    failed: list[tuple[Item, str]] = []
+    for item in block.items:
+        try:
+            rows.append((item, _read(dataset, item)))
+        except Exception as error:  # noqa: BLE001 - whatever a reader raises, the others go on
+            failed.append((item, quarantine_reason(error, item.ref)))
+    with disk_errors_in_one_line(block.path.parent):
+        write_whole(block.path, _image(block, rows, failed))
+    return len(block.items)
+
+
+def _read(dataset: Dataset, item: Item) -> Row:
+    ref = item.ref
+    if not ref.subject_key or not ref.record_key:
+        raise CohortError("the source gives no id of the subject or of the record")
+    row = encode(dataset.read(ref), ref.origin)
+    row.values["subject/subject_id"] = item.subject_id.encode()
+    row.values["subject/record_id"] = item.record_id.encode()
+    return row
+
+
+def _image(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]) -> bytes:
+    """The block's HDF5 file as bytes, built in memory so that it can be written in one go."""
+    with h5py.File("block", "w", driver="core", backing_store=False, libver=layout.LIBVER) as file:
+        layout.create_columns(file, len(rows))
+        layout.create_tables(file)
+        for place, (_, row) in enumerate(rows):
+            for name, value in row.values.items():
+                file[name][place] = value
+            layout.append(file, _diagnosis_columns(place, row))
+        layout.append(file, _quarantine_columns(failed))
+        asked = [ROLES.index(i.ref.role) if i.ref.role else layout.UNKNOWN for i, _ in rows]
+        file["block/asked_role"] = np.array(asked, dtype=np.int8)
+        file["block/draws"] = np.array([i.draws for i, _ in rows]).reshape(-1, len(Draws._fields))
+        extras = [json.dumps([r.flags, r.details, r.attributes]) for _, r in rows]
+        file.create_dataset("block/extras", data=np.array(extras, dtype=object), dtype=layout.TEXT)
+        file.attrs["block"] = block.digest()
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def _diagnosis_columns(place: int, row: Row) -> dict[str, Any]:
+    codes = [code for code, _ in row.diagnoses]
+    days = [days for _, days in row.diagnoses]
+    return dict(zip(layout.DIAGNOSES, ([place] * len(codes), codes, days), strict=True))
+
+
+def _quarantine_columns(failed: list[tuple[Item, str]]) -> dict[str, Any]:
+    columns = (
+        [item.subject_id.encode() for item, _ in failed],
+        [item.record_id.encode() for item, _ in failed],
+        [reason for _, reason in failed],
+    )
+    return dict(zip(layout.QUARANTINE, columns, strict=True))

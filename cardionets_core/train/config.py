@@ -1,0 +1,49 @@
+"""Options of the training loop, the same for every stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cardionets_core.config import Options
+
+Precision = Literal["auto", "32", "bf16", "16"]
+
+
+class TrainConfig(Options):
+    """How a stage is trained; a preset's ``[COMPONENT.train]`` fills it."""
+
+    epochs: int = Field(100, ge=1, description="passes over the training subjects")
+    batch_size: int = Field(64, ge=2, description="samples per optimiser step, over all processes")
+    accumulate: int = Field(1, ge=1, description="parts that a batch is split into, to fit memory")
+    lr: float = Field(1e-3, gt=0, description="highest learning rate")
+    lr_per_256: bool = Field(False, description="multiply lr by batch_size / 256")
+    warmup_epochs: float = Field(0, ge=0, description="epochs of linear warm-up from 0")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="learning rate after the warm-up"
+    )
+    min_lr: float = Field(0.0, ge=0, description="where the cosine ends")
+    weight_decay: float = Field(0.05, ge=0, description="decoupled weight decay of AdamW")
+    weight_decay_exempt: Literal["bias-and-norm", "none"] = Field(
+        "bias-and-norm", description="parameters that are not decayed"
+    )
+    betas: tuple[float, float] = Field((0.9, 0.999), description="moments of AdamW")
+    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm, or none")
+    patience: int | None = Field(
+        None, ge=1, description="epochs without a better validation loss before stopping, or none"
+    )
+    precision: Precision = Field(
+        "auto", description="auto: bf16 on a CUDA device that has it, else float32"
+    )
+    compile: bool = Field(False, description="compile the model with torch.compile")
+    accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    devices: int = Field(1, ge=1, description="processes on this machine, one per device")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads per process; torch's own choice when not given"
+    )
+
+    @property
+    def peak_lr(self) -> float:
+        """The highest learning rate, after the scaling by batch size."""
+        return self.lr * self.batch_size / 256 if self.lr_per_256 else self.lr

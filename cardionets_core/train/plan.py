@@ -1,0 +1,241 @@
+"""The plan of a stage: every option resolved, and where each need comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cardionets_core.config import Options
+from cardionets_core.ecg.transform_config import EcgTransformConfig
+from cardionets_core.errors import ConfigError, UsageError
+from cardionets_core.options import Given, OptionsT, component_options, stage_options
+from cardionets_core.registry import Component, Registry
+from cardionets_core.spec import Need
+from cardionets_core.train.config import TrainConfig
+from cardionets_core.train.request import TrainRequest, stage_name
+from cardionets_core.weights.atomic import sha256_of
+from cardionets_core.weights.fetch import fetch
+from cardionets_core.weights.header import PartHeader, read_header
+
+Source = Literal["random", "train", "weights"]
+NEEDS_FOLDER = "needs"
+_LENGTHS = {"sampling_rate_hz": "sampling_rate_hz", "num_samples": "crop_samples"}
+
+
+class PartPlan(Options):
+    """One component of a stage and where its weights come from."""
+
+    kind: str = Field(description="kind of the component")
+    component: str = Field(description="plugin:name")
+    options: dict[str, Any] = Field(description="all options")
+    source: Source = Field(description="random weights, training it first, or a weights file")
+    weights: str | None = Field(None, description="the file, as named by user or zoo")
+    sha256: str | None = Field(None, description="its hash")
+    file_role: str | None = Field(None, description="which part of the file")
+    frozen: bool = Field(False, description="not trained in this stage")
+
+
+class Plan(Options):
+    """A stage as it will run; run.json keeps it, and ``--resume`` reads it back."""
+
+    stage: str
+    preset: str
+    seed: int
+    parts: dict[str, PartPlan]
+    train: TrainConfig
+    data: EcgTransformConfig | None = Field(None, description="transform to fit, unless inherited")
+    transform: dict[str, Any] | None = Field(None, description="inherited transform state")
+    cohort: str = Field(description="path of the cohort")
+    offline: bool = False
+    new_transform: bool = False
+    command: str = ""
+
+    def lines(self) -> list[str]:
+        """What is going to happen, for a person."""
+        said = {
+            "random": "random weights",
+            "train": "no weights for this preset: trained first",
+        }
+        return [
+            f"{role}: {part.component}, {said.get(part.source, f'from {part.weights}')}"
+            + (", frozen" if part.frozen else "")
+            for role, part in self.parts.items()
+        ]
+
+    def given_for(self, role: str) -> Given:
+        """What a user would give to train a need by itself: its resolved options."""
+        return Given(self.preset, explicit={"encoder": self.parts[role].options})
+
+    def inherit_transform(self) -> Plan:
+        """This plan with the transform of its ECG encoder's weights, unless a new one is wanted."""
+        part = self.parts.get("encoder")
+        if part is None or part.source != "weights" or self.new_transform:
+            return self
+        header = read_header(fetch(str(part.weights), offline=self.offline).path)
+        return replace_options(self, transform=header.transform)
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    name: str
+    component: Component
+    need: Need | None
+    frozen: bool = False
+
+
+def make_plan(request: TrainRequest, registry: Registry, cohort: Path) -> Plan:
+    """Resolve every option and need of a stage.
+
+    Args:
+        request: What the user asks for.
+        registry: The plugins.
+        cohort: The prepared cohort.
+
+    Raises:
+        UsageError: For unknown names and options, or options that the weights contradict.
+        WeightsError: If weights cannot be had.
+    """
+    leading = request.leading(registry)
+    roles = _roles(request, registry, leading)
+    request.given.refuse_unknown([*(r.name for r in roles), "train", "data", "dataset"])
+    _refuse_unknown_roles(request, roles)
+    parts = {role.name: _plan_part(role, request) for role in roles}
+    plan = Plan(
+        stage=stage_name(leading),
+        preset=request.given.preset,
+        seed=request.seed,
+        parts=parts,
+        train=stage_options(TrainConfig, leading, "train", request.given),
+        cohort=str(cohort.resolve()),
+        offline=request.offline,
+        new_transform=request.new_transform,
+        command=request.command,
+    )
+    if plan.train.accumulate > 1 and leading.spec.kind == "aligner":
+        raise ConfigError(
+            "train.accumulate > 1: the samples of an alignment batch are each other's negatives "
+            "and cannot be split; lower train.batch_size or use more devices"
+        )
+    return _with_transform(plan, request, leading) if _reads_ecg(roles) else plan
+
+
+def _roles(request: TrainRequest, registry: Registry, leading: Component) -> list[_Role]:
+    """The leading component's needs and itself; what is not trained is frozen."""
+    roles = []
+    for need in leading.spec.needs:
+        named = request.components.get(need.role)
+        component = registry.find(need.kind, named or need.default)
+        roles.append(_Role(need.role, component, need, frozen=need.role == "cmr_encoder"))
+    unread = set(request.components) - {need.role for need in leading.spec.needs}
+    if unread - {leading.spec.kind}:
+        names = ", ".join(sorted(unread - {leading.spec.kind}))
+        raise UsageError(f"--{names} is not used by {leading.spec.kind} {leading.name!r}; drop it")
+    return [*roles, _Role(leading.spec.kind, leading, None)]
+
+
+def _refuse_unknown_roles(request: TrainRequest, roles: list[_Role]) -> None:
+    known = [role.name for role in roles]
+    for name in request.weights:
+        if name not in known:
+            raise UsageError(f"--weights {name}=...: this stage's roles are {', '.join(known)}")
+
+
+def _plan_part(role: _Role, request: TrainRequest) -> PartPlan:
+    wanted = request.weights.get(role.name) or _zoo_weights(role, request)
+    options = component_options(role.component, role.name, request.given)
+    part = PartPlan(
+        kind=role.component.spec.kind,
+        component=role.component.qualified_name,
+        options=options.model_dump(mode="json"),
+        source="random",
+        frozen=role.frozen,
+    )
+    if wanted is None:
+        wanted = "random" if role.need is None or role.component.spec.kind != "encoder" else "train"
+    if wanted in ("random", "train"):
+        return replace_options(part, source=wanted)
+    return _from_weights(part, role, wanted, request)
+
+
+def replace_options(options: OptionsT, /, **changes: Any) -> OptionsT:
+    """A copy of frozen options with some of them changed, checked again."""
+    return type(options).model_validate({**options.model_dump(), **changes})
+
+
+def _zoo_weights(role: _Role, request: TrainRequest) -> str | None:
+    """The zoo entry that a need names for this preset, for its default component alone."""
+    if role.need is None or role.component.name != role.need.default:
+        return None
+    return role.need.zoo.get(request.given.preset)
+
+
+def _from_weights(part: PartPlan, role: _Role, wanted: str, request: TrainRequest) -> PartPlan:
+    """Options of a component with weights are those it was trained with."""
+    fetched = fetch(wanted, offline=request.offline)
+    header = read_header(fetched.path)
+    file_role = role.name if role.name in header.parts else header.leading_role
+    saved = header.part(file_role)
+    if saved.component != part.component:
+        raise UsageError(
+            f"--weights {role.name}={wanted} holds {saved.component}, but {part.component} is "
+            f"asked for; name other weights or the other component"
+        )
+    _refuse_contradiction(saved, request.given.options(role.name), role.name, wanted)
+    return replace_options(
+        part,
+        options=saved.config,
+        source="weights",
+        weights=wanted if fetched.pinned else str(fetched.path.resolve()),
+        sha256=sha256_of(fetched.path),
+        file_role=file_role,
+    )
+
+
+def _refuse_contradiction(
+    saved: PartHeader, given: Mapping[str, Any], role: str, wanted: str
+) -> None:
+    for name, value in given.items():
+        if saved.config.get(name) != value:
+            raise ConfigError(
+                f"{role}.{name} = {value!r}, but the weights {wanted} were trained with "
+                f"{saved.config.get(name)!r}; leave it out, or start anew with "
+                f"--weights {role}=train"
+            )
+
+
+def _reads_ecg(roles: list[_Role]) -> bool:
+    return any(role.component.spec.modality == "ecg" for role in roles)
+
+
+def _with_transform(plan: Plan, request: TrainRequest, leading: Component) -> Plan:
+    """The transform belongs to the weights: inherited if there are any, else to be fitted."""
+    part = plan.parts["encoder"]
+    data = stage_options(EcgTransformConfig, leading, "data", request.given)
+    plan = replace_options(plan, data=data.model_dump()).inherit_transform()
+    if plan.transform is None:
+        if part.source != "train":
+            _check_fit(part, data)
+        return plan
+    for name, value in request.given.options("data").items():
+        if plan.transform["config"].get(name) != value:
+            raise ConfigError(
+                f"data.{name} = {value!r}, but the weights {part.weights} were trained with "
+                f"{plan.transform['config'].get(name)!r}; leave it out, or replace the "
+                "preprocessing with --new-transform"
+            )
+    return plan
+
+
+def _check_fit(part: PartPlan, data: EcgTransformConfig) -> None:
+    """The encoder must take what the transform makes; only options that it declares are held."""
+    for option, of_data in _LENGTHS.items():
+        needed = getattr(data, of_data)
+        if part.options.get(option, needed) != needed:
+            raise ConfigError(
+                f"encoder.{option} = {part.options[option]}, but data.{of_data} = {needed}; "
+                "set both to the same"
+            )

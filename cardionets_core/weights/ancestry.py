@@ -1,0 +1,30 @@
+"""What the ancestors of a weights file were trained on, as far as is known here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cardionets_core.cohort.guard import Fingerprints, SimulatedRange
+from cardionets_core.weights.header import WeightsHeader
+
+FINGERPRINTS_FILE = "fingerprints.npz"
+
+
+def ancestry_of(path: Path, header: WeightsHeader) -> Fingerprints:
+    """Fingerprints of every record that a weights file's lineage has seen.
+
+    Published weights name the simulated subjects of their lineage alone; a run folder also holds
+    the fingerprints of its patients.
+
+    Args:
+        path: The weights file.
+        header: Its header.
+
+    Raises:
+        CohortError: If a run folder's fingerprints are not readable.
+    """
+    seen = Fingerprints.nothing()
+    ranges = [SimulatedRange(*r) for step in header.lineage for r in step.simulated_ranges]
+    public = Fingerprints(seen.signals, seen.subjects, tuple(ranges))
+    beside = path.parent / FINGERPRINTS_FILE
+    return public.merge(Fingerprints.load(beside)) if beside.is_file() else public.merge(seen)

@@ -1,0 +1,3 @@
+"""``cardionets inspect``: what a cohort holds."""
+def inspect() -> None:
+    """x"""

@@ -1,0 +1,56 @@
+"""``cardionets``: the entry point; each command's code is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from cardionets_cli import embed, inspect, plugins, prepare, presets, show, train, zoo
+from cardionets_cli.console import err, fail
+from cardionets_core.errors import CardionetsError
+
+app = typer.Typer(
+    name="cardionets",
+    help="Teach a 12-lead ECG what a cardiac MRI knows.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("embed")(embed.embed)
+app.command("inspect")(inspect.inspect)
+app.command("show")(show.show)
+app.add_typer(prepare.app, name="prepare")
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(presets.app, name="presets")
+app.add_typer(zoo.app, name="zoo")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and an exit code, never a traceback.
+
+    ``--debug`` anywhere in the command shows the traceback after all.
+    """
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except CardionetsError as error:
+        if debug:
+            traceback.print_exc()
+        sys.exit(fail(error))
+    except KeyboardInterrupt:
+        err.print("stopped; a run folder can be continued with --resume")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        err.print(
+            f"[bold red]error:[/] this should not have happened: {type(error).__name__}: {error}; "
+            "run again with --debug and report what it shows",
+            markup=True,
+            soft_wrap=True,
+        )
+        sys.exit(1)

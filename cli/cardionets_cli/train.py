@@ -1,0 +1,119 @@
+"""``cardionets train``: one verb for every stage."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cardionets_cli.console import err, out
+from cardionets_core.errors import UsageError
+
+
+def train(
+    encoder: Annotated[str | None, typer.Option(help="Encoder, e.g. stmem or vit-cmr.")] = None,
+    aligner: Annotated[
+        str | None, typer.Option(help="Aligner, e.g. weighted-infonce: aligns ECG with CMR.")
+    ] = None,
+    cmr_encoder: Annotated[
+        str | None, typer.Option(help="CMR encoder of an alignment; the aligner's own choice.")
+    ] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Cohort made by `cardionets prepare`.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset to prepare a cohort from; simulated if none.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder that the dataset reads, as --set dataset.source=.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ROLE=RUN: weights of a role: zoo id, run folder, file, url, `random` or `train`."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Numbers of the stage; tiny without CUDA, else recommended."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of options.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAMESPACE.OPTION=VALUE, e.g. train.lr=1e-3.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Same as --set train.epochs=N.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, sampling and masks.")] = 0,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; runs/STAGE-TIME if none is named.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run folder; takes no other option.")
+    ] = None,
+    offline: Annotated[bool, typer.Option(help="Never use the network.")] = False,
+    new_transform: Annotated[
+        bool, typer.Option(help="Fit a new ECG transform instead of the weights' own.")
+    ] = False,
+) -> None:
+    """Train a stage; which one follows from what is named.
+
+    --encoder stmem: masked pre-training of the ECG encoder.
+
+    --encoder vit-cmr: masked pre-training of the CMR encoder.
+
+    --encoder stmem --aligner weighted-infonce: align ECG with CMR.
+    """
+    if resume is not None:
+        _refuse_other_options()
+        from cardionets_core.train.execute import resume_training
+
+        resume_training(resume, console=out)
+        return
+    components = {"encoder": encoder, "aligner": aligner, "cmr_encoder": cmr_encoder}
+    named = {role: name for role, name in components.items() if name is not None}
+    flags: dict[str, Any] = {
+        "train.epochs": epochs,
+        "dataset.source": None if source is None else str(source),
+    }
+    err.print("[dim]loading torch ...[/]", end="\r") if err.is_terminal else None
+    from cardionets_core.options import given
+    from cardionets_core.train.devices import default_preset
+    from cardionets_core.train.execute import train_stage
+    from cardionets_core.train.request import TrainRequest, default_out
+    from cardionets_core.weights.lineage import public_command
+
+    chosen = preset or default_preset()
+    request = TrainRequest(
+        components=named,
+        given=given(chosen, config_file=config, sets=set_ or (), flags=flags),
+        out=out_ or default_out(named),
+        seed=seed,
+        weights=_pairs(weights or []),
+        cohort=cohort,
+        dataset=dataset,
+        offline=offline,
+        new_transform=new_transform,
+        command=public_command(["cardionets", *sys.argv[1:]]),
+    )
+    if preset is None:
+        out.print(f"preset: {chosen} (the default on this machine; --preset NAME for another)")
+    train_stage(request, console=out)
+
+
+def _pairs(items: list[str]) -> dict[str, str]:
+    pairs = {}
+    for item in items:
+        role, equals, name = item.partition("=")
+        if not equals or not role or not name:
+            raise UsageError(f"--weights {item!r}: needed ROLE=RUN, e.g. encoder=runs/ssl")
+        pairs[role] = name
+    return pairs
+
+
+def _refuse_other_options() -> None:
+    """A resumed run continues with its own options; a changed one would be ignored."""
+    others = [a for a in sys.argv[2:] if a.startswith("--") and a.partition("=")[0] != "--resume"]
+    others = [a for a in others if a != "--debug"]
+    if others:
+        raise UsageError(f"--resume continues a run with its own options; drop {', '.join(others)}")

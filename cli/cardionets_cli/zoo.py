@@ -1,0 +1,5 @@
+import typer
+app=typer.Typer()
+@app.callback()
+def z() -> None:
+    """x"""

@@ -1,0 +1,1 @@
+"""ECG-CMR alignment: plain and phenotype-weighted contrastive learning."""
