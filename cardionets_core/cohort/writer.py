@@ -20,6 +20,7 @@ from cardionets_core.cohort.parts import Part, parts_of, quarantined
 from cardionets_core.cohort.provenance import Provenance
 from cardionets_core.cohort.reading_blocks import Pool, run_blocks, workers_or
 from cardionets_core.cohort.roles import RoleConfig
+from cardionets_core.cohort.settling import Plan, settle
 from cardionets_core.cohort.shards import Block, Item, is_finished
 from cardionets_core.errors import CohortError
 from cardionets_core.interfaces import Dataset
@@ -178,9 +179,9 @@ class _Parts:
             yield from parts_of(path, finished=False)
 
 
-def _settle(parts: _Parts, roles: RoleConfig) -> merge.Plan:
+def _settle(parts: _Parts, roles: RoleConfig) -> Plan:
     """Settle who goes where; refuses to make a cohort of nothing."""
-    plan = merge.settle(parts, roles)
+    plan = settle(parts, roles)
     failed = [entry for path in parts.blocks for entry in quarantined(path)]
     tried = {record_id for _, record_id, _ in failed} | plan.new_records
     earlier = [e for e in quarantined(parts.base) if e[1] not in tried] if parts.base else []

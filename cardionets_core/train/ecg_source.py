@@ -48,7 +48,7 @@ class EcgSource:
             rows=rows,
             on_block=on_block,
         )
-        self._lead_mask = cohort.lead_masks
+        self._lead_mask = cohort.lead_mask
         if transform.needs_fit:
             transform = transform.fit(
                 self._prepared[train_rows[i : i + 256]] for i in range(0, len(train_rows), 256)

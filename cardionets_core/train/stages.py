@@ -73,7 +73,7 @@ class _Parts:
     modules: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, PartHeader] = field(default_factory=dict)
     parents: list[Lineage] = field(default_factory=list)
-    seen: Fingerprints = field(default_factory=Fingerprints.nothing)
+    seen: Fingerprints = field(default_factory=Fingerprints.empty)
 
     def build(self, role: str, **context: int) -> Any:
         """Build one role's component, with its weights if the plan names any."""

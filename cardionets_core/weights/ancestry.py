@@ -23,7 +23,7 @@ def ancestry_of(path: Path, header: WeightsHeader) -> Fingerprints:
     Raises:
         CohortError: If a run folder's fingerprints are not readable.
     """
-    seen = Fingerprints.nothing()
+    seen = Fingerprints.empty()
     ranges = [SimulatedRange(*r) for step in header.lineage for r in step.simulated_ranges]
     public = Fingerprints(seen.signals, seen.subjects, tuple(ranges))
     beside = path.parent / FINGERPRINTS_FILE

@@ -26,7 +26,8 @@ RUN_FILE = "run.json"
 HALF_NOTE = "matrices are stored in float16"
 
 _NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
-_LOCAL_PATH = re.compile(r"(?:^|[\s='\":,\[(])(?:/|~|\.\.?/|[A-Za-z]:\\|file://)")
+# Where an argument begins, something that only means anything on one machine.
+_LOCAL_PATH = re.compile(r"(?:^|[\s='\"])(?:/|~|\.\.?/|[A-Za-z]:[\\/]|file://)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,7 @@ def test_leads_that_the_source_derived_stay_recorded_as_derived():
 
 def test_missing_leads_are_masked_and_never_invented():
     canonical = to_canonical(record(("II", "V1", "V5")))
-    assert [lead for lead, there in zip(CANONICAL_LEADS, canonical.lead_mask) if there] == [
-        "II",
-        "V1",
-        "V5",
-    ]
+    assert np.flatnonzero(canonical.lead_mask).tolist() == [1, 6, 10]
     assert np.isnan(canonical.signal_mv[~canonical.lead_mask]).all()
     assert canonical.derived == ()
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import logging
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +268,16 @@ def test_redirect_is_followed(weights: Path, loopback: Any) -> None:
     loopback.files["b.safetensors"] = weights.read_bytes()
     loopback.redirects["a.safetensors"] = "/b.safetensors"
     assert fetch(loopback.url("a.safetensors")).sha256 == sha256_of(weights)
+
+
+def test_redirect_from_https_to_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Response(io.BytesIO):
+        url = "http://example.invalid/a.safetensors"
+        length = 0
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Response(b"altered"))
+    with pytest.raises(WeightsError, match="redirected from https to plain http"):
+        fetch("https://example.invalid/a.safetensors")
 
 
 def test_any_fsspec_url_works(weights: Path, tmp_path: Path) -> None:

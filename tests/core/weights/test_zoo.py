@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -192,13 +193,23 @@ def test_weights_of_another_run_are_refused(run: Path, card: Path, tmp_path: Pat
         pack(run, card, tmp_path / "out", "tiny-simulated")
 
 
-@pytest.mark.parametrize("path", ["/home/ann/cohort.h5", "~/cohort.h5", "C:\\ann\\cohort.h5"])
+@pytest.mark.parametrize(
+    "path", ["/home/ann/cohort.h5", "~/cohort.h5", "C:\\ann\\cohort.h5", "../cohort.h5"]
+)
 def test_lineage_with_a_local_path_is_refused(
     run: Path, card: Path, set_lineage: Callable[[Lineage], None], helpers: Any, path: str
 ) -> None:
     set_lineage((helpers.step(command=f"cardionets train --cohort={path}"),))
     with pytest.raises(WeightsError, match="names a local path"):
         pack(run, card, run.parent, "tiny-simulated")
+
+
+def test_lineage_may_name_urls(
+    run: Path, card: Path, set_lineage: Callable[[Lineage], None], helpers: Any
+) -> None:
+    command = "cardionets train --weights encoder=hf://org/repo/w.safetensors --cohort cohort.h5"
+    set_lineage((helpers.step(command=command),))
+    pack(run, card, run.parent, "tiny-simulated")
 
 
 def test_run_that_is_not_finished_is_refused(run: Path, card: Path, tmp_path: Path) -> None:
@@ -242,6 +253,14 @@ def test_verify_reads_the_card_too(packed: ZooEntry, zoo_package: Path, made_up:
     (zoo_package / "cards" / "tiny-simulated.md").write_text(CARD.replace("## Limits", ""))
     (verdict,) = verify(registry=made_up.registry)
     assert verdict.problems == ("card: section '## Limits' is missing or empty",)
+
+
+def test_listing_needs_no_torch_and_no_numpy() -> None:
+    code = (
+        "import sys; from cardionets_core.weights.zoo import list_entries; list_entries(); "
+        "sys.exit(bool({'torch', 'numpy'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(

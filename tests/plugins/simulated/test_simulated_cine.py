@@ -72,7 +72,9 @@ def test_a_cine_uses_the_range_of_uint8_without_clipping(areas):
 
 def test_the_heart_moves_and_the_chest_wall_does_not(areas):
     batch, _ = areas
-    motion = np.mean([batch.cine(position).astype(float).std(axis=0) for position in range(8)], axis=0)
+    motion = np.mean(
+        [batch.cine(position).astype(float).std(axis=0) for position in range(8)], axis=0
+    )
     assert motion[30:75, 25:70].mean() > 2 * motion[:10, 80:].mean()
 
 
