@@ -77,42 +77,36 @@ def report(name: str, per_second: float, unit: str, matmuls: float) -> None:
     print(f"  {name:<34}{per_second:>12,.0f} {unit}/s {per_second / matmuls:>10.2f} per matmul")
 
 
+def train_on(fitted: EcgTransform, cached: NDArray[np.float32]) -> None:
+    """Cut every record once, in random order, as an epoch of training does."""
+    config = fitted.config
+    order = np.random.default_rng(1).permutation(len(cached))
+    for first in range(0, len(cached), BATCH):
+        rows = order[first : first + BATCH]
+        starts = random_crop_starts(
+            rows, seed=0, epoch=1, length=config.prepared_samples, crop=config.crop_samples
+        )
+        fitted.train_crops(cached[rows], starts)
+
+
 def measure(
     config: EcgTransformConfig, signals: NDArray[np.float32], folder: Path, matmuls: float
 ) -> None:
     """Print the first pass and the epochs that follow from the cache."""
     transform = EcgTransform(config)
-    seconds = best_seconds(lambda: transform.prepare(signals))
-    report("prepare, first pass", RECORDS / seconds, "records", matmuls)
+    prepare_s = best_seconds(lambda: transform.prepare(signals))
     path = folder / "prepared.npy"
     np.save(path, transform.prepare(signals))
-    cached = np.load(path, mmap_mode="r")
+    cached: NDArray[np.float32] = np.load(path, mmap_mode="r")
     fitted = transform.fit([cached])
-
-    def epoch() -> None:
-        order = np.random.default_rng(1).permutation(RECORDS)
-        for first in range(0, RECORDS, BATCH):
-            rows = order[first : first + BATCH]
-            starts = random_crop_starts(
-                rows,
-                seed=0,
-                epoch=1,
-                length=config.prepared_samples,
-                crop=config.crop_samples,
-            )
-            fitted.train_crops(cached[rows], starts)
-
-    epoch_seconds = best_seconds(epoch)
-    report("epoch from the cache", RECORDS / epoch_seconds, "crops", matmuls)
-    over_30 = 30 * RECORDS / (seconds + 30 * epoch_seconds)
-    report("30 epochs with the first pass", over_30, "crops", matmuls)
-    seconds = best_seconds(lambda: fitted.eval_crops(np.asarray(cached[:BATCH])))
-    report(
-        "evaluation crops from the cache",
-        BATCH * len(fitted.eval_starts) / seconds,
-        "crops",
-        matmuls,
-    )
+    epoch_s = best_seconds(lambda: train_on(fitted, cached))
+    eval_s = best_seconds(lambda: fitted.eval_crops(np.asarray(cached[:BATCH])))
+    report("prepare, first pass", RECORDS / prepare_s, "records", matmuls)
+    report("epoch from the cache", RECORDS / epoch_s, "crops", matmuls)
+    with_first_pass = 30 * RECORDS / (prepare_s + 30 * epoch_s)
+    report("30 epochs with the first pass", with_first_pass, "crops", matmuls)
+    eval_crops = BATCH * len(fitted.eval_starts)
+    report("evaluation crops from the cache", eval_crops / eval_s, "crops", matmuls)
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 Run with one thread: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/simulated.py
 
-Times are CPU seconds of this process, the best of several rounds: other work on the machine slows both
-the simulator and the matrix product, so the ratio is what to compare between runs and machines.
+Times are CPU seconds of this process, the best of several rounds: other work on the machine slows
+both the simulator and the matrix product, so the ratio is what to compare between runs and
+machines.
 """
 
 import time

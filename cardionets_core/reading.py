@@ -64,3 +64,37 @@ def _format_of(path: Path, format_name: str | None, registry: Registry) -> Provi
             return offered
     names = ", ".join(sorted(offered.name for offered in formats))
     raise EcgError(f"{path.name}: not an ECG file of a known format; readable are {names}")
+
+
+def find_ecgs(path: Path, registry: Registry | None = None) -> list[Path]:
+    """ECG files at a path: the file itself, or every one of a known format in the folder.
+
+    A record in several files (a WFDB header beside its signals) counts once, by its first.
+
+    Args:
+        path: A file or a folder, searched at any depth.
+        registry: Where to look for readers; the installed plugins when not given.
+
+    Raises:
+        EcgError: If there is nothing at the path.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise EcgError(f"{path}: no such file or folder; needed an ECG file or a folder of them")
+    known = registry or default_registry()
+    found: dict[tuple[Path, str], Path] = {}
+    # A WFDB header names its signal files, not the other way round.
+    files = (file for file in path.rglob("*") if file.is_file())
+    for file in sorted(files, key=lambda file: (file.suffix.lower() != ".hea", file)):
+        if _is_known(file, known):
+            found.setdefault((file.parent, file.stem), file)
+    return sorted(found.values())
+
+
+def _is_known(path: Path, registry: Registry) -> bool:
+    try:
+        _format_of(path, None, registry)
+    except EcgError:
+        return False
+    return True

@@ -173,6 +173,11 @@ class CohortColumns:
         """True where a lead is there, recorded or derived, (n, 12)."""
         return self._small("ecg/lead_mask")
 
+    @property
+    def derived(self) -> NDArray[np.bool_]:
+        """True where a lead was computed from I and II, (n, 12)."""
+        return self._small("ecg/derived")
+
     @cached_property
     def phenotypes(self) -> NDArray[np.float32]:
         """The 82 phenotypes in field order, NaN where not measured, (n, 82)."""
@@ -208,9 +213,14 @@ class CohortColumns:
         """Kinds of quality flags in this cohort."""
         return tuple(str(name) for name in self._file["quality/flags"].attrs["names"])
 
+    @property
+    def quality_bits(self) -> NDArray[np.uint32]:
+        """Quality flags as bits, (n,); bit i stands for ``quality_names[i]``."""
+        return self._small("quality/flags")
+
     def quality_flags(self, row: int) -> tuple[str, ...]:
         """Kinds of quality flags of a row."""
-        return flag_names(int(self._small("quality/flags")[row]), self.quality_names)
+        return flag_names(int(self.quality_bits[row]), self.quality_names)
 
     def quality_details(self, row: int) -> str:
         """Quality flags of a row with leads and values, for people."""

@@ -91,14 +91,14 @@ def _require_same(out: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]
     if stored["key_check"] != asked["key_check"]:
         raise CohortError(
             f"{ids.key_path(out)} is not the key that {folder_of(out)} was begun with; "
-            f"put that key back, or start over without resuming"
+            f"put that key back, or delete {folder_of(out)} to start over"
         )
     differing = sorted(name for name in asked if stored.get(name) != asked[name])
     if differing:
         told = "; ".join(f"{n} {stored.get(n)!r}, now {asked[n]!r}" for n in differing)
         raise CohortError(
             f"{folder_of(out)} was begun with other options ({told}); "
-            f"use those to resume, or start over without resuming"
+            f"use those to resume, or delete that folder to start over"
         )
 
 

@@ -155,12 +155,13 @@ class Cohort(CohortColumns):
         return checked
 
     def _ecg(self, row: int) -> EcgRecord:
-        derived = self._small("ecg/derived")[row]
         return EcgRecord(
             signal_mv=self.ecg_mv([row])[0],
             leads=CANONICAL_LEADS,
             sampling_rate_hz=float(CANONICAL_RATE_HZ),
-            derived_leads=tuple(n for n, d in zip(CANONICAL_LEADS, derived, strict=True) if d),
+            derived_leads=tuple(
+                n for n, d in zip(CANONICAL_LEADS, self.derived[row], strict=True) if d
+            ),
             lsb_mv=self._small("ecg/scale_mv")[row],
         )
 

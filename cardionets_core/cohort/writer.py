@@ -97,27 +97,33 @@ def prepare(
     """
     started = time.perf_counter()
     making = Making(Path(out), seed, roles or RoleConfig(), provenance, existing)
-    out = making.out
-    remove_leftover(out)
+    remove_leftover(making.out)
     base = making.base()
-    with disk_errors_in_one_line(out):
-        folder_of(out).mkdir(parents=True, exist_ok=True)
-    with only_one(folder_of(out), out):
+    with disk_errors_in_one_line(making.out):
+        folder_of(making.out).mkdir(parents=True, exist_ok=True)
+    with only_one(folder_of(making.out), making.out):
         key = making.key(base, resume=resume)
         identity = making.identity(key, base)
-        with disk_errors_in_one_line(out):
-            partial = take_up(out, identity, resume=resume, block_records=block_records)
-        source = Source(dataset, key, seed, _record_ids(out) if base else frozenset())
-        with workers_or(executor, workers) as pool:
-            paths, resumed = _read(source, partial, Pool(pool, workers), progress)
-        with disk_errors_in_one_line(out):
-            parts = _Parts(out if base else None, paths)
-            plan = _settle(parts, making.roles)
+        with disk_errors_in_one_line(making.out):
+            partial = take_up(making.out, identity, resume=resume, block_records=block_records)
+        source = Source(dataset, key, seed, _record_ids(making.out) if base else frozenset())
+        with workers_or(executor, workers) as running:
+            paths, resumed = _read(source, partial, Pool(running, workers), progress)
+        parts = _Parts(making.out if base else None, paths)
+        with disk_errors_in_one_line(making.out):
+            plan = _settle(parts, making.roles, partial)
             attributes = stored_attributes(identity, partial.run_id, base)
             content_hash = merge.write(partial.merged_path, parts, plan, attributes)
             sync(partial.merged_path)
-            move_whole(partial.merged_path, out)
+            move_whole(partial.merged_path, making.out)
     shutil.rmtree(partial.folder, ignore_errors=True)
+    seconds = time.perf_counter() - started
+    return _report(making.out, plan, resumed, content_hash, seconds)
+
+
+def _report(
+    out: Path, plan: Plan, resumed: int, content_hash: str, seconds: float
+) -> PrepareReport:
     return PrepareReport(
         path=out,
         records=plan.rows,
@@ -125,7 +131,7 @@ def prepare(
         quarantined=Counter(reason for _, _, reason in plan.quarantine),
         resumed=resumed,
         content_hash=content_hash,
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
     )
 
 
@@ -179,7 +185,7 @@ class _Parts:
             yield from parts_of(path, finished=False)
 
 
-def _settle(parts: _Parts, roles: RoleConfig) -> Plan:
+def _settle(parts: _Parts, roles: RoleConfig, partial: Partial) -> Plan:
     """Settle who goes where; refuses to make a cohort of nothing."""
     plan = settle(parts, roles)
     failed = [entry for path in parts.blocks for entry in quarantined(path)]
@@ -188,6 +194,8 @@ def _settle(parts: _Parts, roles: RoleConfig) -> Plan:
     plan.quarantine = [*earlier, *failed, *plan.quarantine]
     if plan.rows:
         return plan
+    # There is nothing to take up: options that find records must not clash with this attempt.
+    shutil.rmtree(partial.folder, ignore_errors=True)
     if not plan.quarantine:
         raise CohortError("the dataset lists no record; check its options and where it looks")
     reason, count = Counter(reason for _, _, reason in plan.quarantine).most_common(1)[0]

@@ -14,7 +14,8 @@ class EcgRecord:
     """One resting ECG as its source stores it.
 
     Attributes:
-        signal_mv: Signal in mV, (leads, samples) float32; NaN where the source marks missing samples.
+        signal_mv: Signal in mV, (leads, samples) float32; NaN where the source marks missing
+            samples.
         leads: Lead names in the order of the rows, in canonical spelling.
         sampling_rate_hz: Samples per second.
         derived_leads: Leads that were computed from others and not recorded.

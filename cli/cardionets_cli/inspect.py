@@ -1,3 +1,5 @@
 """``cardionets inspect``: what a cohort holds."""
+
+
 def inspect() -> None:
     """x"""

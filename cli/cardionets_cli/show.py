@@ -23,11 +23,11 @@ def show(
     registry = default_registry()
     if name is None:
         table = Table("name", "plugin", "summary", box=None, pad_edge=False)
-        for component in registry.components(kind):  # type: ignore[arg-type]
+        for component in registry.components(kind):
             table.add_row(component.name, component.plugin.name, component.spec.summary)
         out.print(table)
         return
-    component = registry.find(kind, name)  # type: ignore[arg-type]
+    component = registry.find(kind, name)
     out.print(f"{kind} {component.qualified_name}: {component.spec.summary}")
     out.print(f"from {component.distribution} {component.version}")
     for need in component.spec.needs:

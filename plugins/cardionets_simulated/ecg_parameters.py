@@ -9,6 +9,7 @@ from cardionets_simulated.physiology import Latents
 from cardionets_simulated.streams import NORMALS, UNIFORMS, Array
 
 SEPTAL_SEGMENTS = np.array([2, 3, 8, 9, 14])
+# Rows 0 to 48 of the repeated normals belong to the heart.
 _NOTCH_ROW = 49
 
 

@@ -185,27 +185,34 @@ def _record(
     """Turn an array into leads by samples and into mV."""
     if leads is None:
         raise LeadError("the file does not name its leads; declare leads=['I', 'II', ...]")
-    names = [lead_name(name) for name in leads]
-    if None in names or len(set(names)) != len(names):
+    names = [name for spelling in leads if (name := lead_name(spelling))]
+    if len(names) != len(leads) or len(set(names)) != len(names):
         raise LeadError(
             f"declared leads {', '.join(leads)}; needed each of I, II, III, aVR, aVL, aVF, "
             "V1 to V6 at most once"
         )
-    if values.ndim != 2 or 0 in values.shape or len(names) not in values.shape:
-        raise LeadError(
-            f"an array of shape {values.shape} for {len(names)} leads; needed (leads, samples) or "
-            "(samples, leads)"
-        )
-    if not by_column and values.shape[0] == values.shape[1]:
-        raise LeadError(
-            f"an array of shape {values.shape} for {len(names)} leads: which axis is time cannot "
-            "be told; name the leads in a CSV header instead"
-        )
-    if by_column or values.shape[0] != len(names):
-        values = values.T
-    signal_mv = np.asarray(values, dtype=np.float64) * mv_per_unit
+    rows = values.T if by_column else _leads_by_samples(values, len(names))
+    if not rows.size:
+        raise EcgError("the table has no samples; needed one row per sample")
     return EcgRecord(
-        signal_mv=np.ascontiguousarray(signal_mv, dtype=np.float32),
-        leads=tuple(name for name in names if name is not None),
+        signal_mv=np.ascontiguousarray(
+            np.asarray(rows, dtype=np.float64) * mv_per_unit, dtype=np.float32
+        ),
+        leads=tuple(names),
         sampling_rate_hz=rate_hz,
     )
+
+
+def _leads_by_samples(values: NDArray[Any], leads: int) -> NDArray[Any]:
+    """Turn the axis that has as many entries as there are leads to the front."""
+    if values.ndim != 2 or 0 in values.shape or leads not in values.shape:
+        raise LeadError(
+            f"an array of shape {values.shape} for {leads} leads; needed (leads, samples) or "
+            "(samples, leads)"
+        )
+    if values.shape[0] == values.shape[1]:
+        raise LeadError(
+            f"an array of shape {values.shape} for {leads} leads: which axis is time cannot be "
+            "told; name the leads in a CSV header instead"
+        )
+    return values if values.shape[0] == leads else values.T

@@ -34,6 +34,7 @@ _UNREADABLE = (
     KeyError,
     OSError,
     OverflowError,
+    RuntimeError,
     TypeError,
     ValueError,
 )

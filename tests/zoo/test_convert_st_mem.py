@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from cardionets_zoo.convert.st_mem import convert_st_mem, read_st_mem
-from cardionets_zoo.convert.st_mem_import import import_st_mem
-from cardionets_zoo.convert.untrusted import load_untrusted
 from safetensors.torch import save_file
 
 from cardionets_core.ecg.canonical import CANONICAL_LEADS
 from cardionets_core.errors import WeightsError
 from cardionets_core.weights.header import read_header
 from cardionets_core.weights.load import load
+from cardionets_zoo.convert.st_mem import convert_st_mem, read_st_mem
+from cardionets_zoo.convert.st_mem_import import import_st_mem
+from cardionets_zoo.convert.untrusted import load_untrusted
 
 WIDTH, PATCH, PATCHES = 16, 5, 6
 
@@ -203,7 +203,7 @@ def test_a_file_cut_short_is_refused(encoder_state, tmp_path, name):
     path = tmp_path / name
     (save_file if name.endswith("s") else torch.save)(encoder_state, path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(WeightsError, match="cut short|broken"):
+    with pytest.raises(WeightsError, match=r"cut short|broken"):
         load_untrusted(path)
 
 

@@ -6,4 +6,5 @@ set -eu
 work="${1:?usage: sh cohort.sh WORK}"
 mkdir -p "$work"
 [ -f "$work/cohort.h5" ] || cardionets prepare simulated \
-    --subjects 2400 --seed 1000001 --prevalence demo --out "$work/cohort.h5"
+    --subjects 3400 --pretrain-subjects 2700 --prevalence demo --seed 1000001 \
+    --out "$work/cohort.h5"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from cardionets_encoders.config import StMemConfig, VitCmrConfig
 from cardionets_encoders.stmem import StMem
 from cardionets_encoders.vit_cmr import VitCmr

@@ -6,11 +6,11 @@ import tomllib
 from importlib.resources import files
 
 import pytest
-from cardionets_encoders.config import StMemConfig, VitCmrConfig
 from pydantic import ValidationError
 
 from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.train.config import TrainConfig
+from cardionets_encoders.config import StMemConfig, VitCmrConfig
 
 PRESETS = ("paper", "recommended", "released-code", "tiny")
 MODELS = {"stmem": StMemConfig, "vit-cmr": VitCmrConfig}

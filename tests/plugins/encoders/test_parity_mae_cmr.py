@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from cardionets_encoders.config import VitCmrConfig
 from cardionets_encoders.masking import draw_masking
 from cardionets_encoders.vit_cmr import VitCmr

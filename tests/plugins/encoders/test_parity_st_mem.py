@@ -5,13 +5,13 @@ import re
 
 import pytest
 import torch
+
+from cardionets_core.ecg.canonical import CANONICAL_LEADS
 from cardionets_encoders.config import StMemConfig
 from cardionets_encoders.leads import ALL_LEADS
 from cardionets_encoders.masking import draw_masking
 from cardionets_encoders.stmem import StMem
 from cardionets_zoo.convert.st_mem import read_st_mem
-
-from cardionets_core.ecg.canonical import CANONICAL_LEADS
 
 pytestmark = pytest.mark.parity
 

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from cardionets_encoders.leads import ALL_LEADS
-from cardionets_encoders.masking import draw_masking
 
 from cardionets_core.errors import CardionetsError
+from cardionets_encoders.leads import ALL_LEADS
+from cardionets_encoders.masking import draw_masking
 
 LEADS = 12
 

@@ -104,10 +104,16 @@ def test_normal_amplitudes_are_those_of_the_design(ukb):
 
 
 def test_the_frontal_axis_can_be_measured(ukb):
-    waves = clean_waves(ukb, range(500))
+    # The population's correlation is 0.906: many subjects, so that chance does not decide.
+    n = 1500
+    waves = clean_waves(ukb, range(n))
     net = waves[:, 0] + waves[:, 1]
-    found = np.degrees(np.arctan2(net[:, LEADS.index("aVF")], net[:, LEADS.index("I")]))
-    assert np.corrcoef(found, ukb.ecg_parameters.axis_degrees[:500])[0, 1] > 0.9
+    angle = np.degrees(np.arctan2(net[:, LEADS.index("aVF")], net[:, LEADS.index("I")]))
+    axis = ukb.ecg_parameters.axis_degrees[:n]
+    # Angles are circular: -170 degrees lies 20 degrees from 170.
+    found = axis + (angle - axis + 180) % 360 - 180
+    assert np.corrcoef(found, axis)[0, 1] > 0.9
+    assert found.mean() == pytest.approx(53, abs=3)
 
 
 def mean_lead_extremes(batch, chosen, name, count=40):

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+import wfdb
 
 from cardionets_core.ecg.leads import CANONICAL_LEADS
 from cardionets_core.ecg.quality import assess, heart_rate_and_r_peaks
@@ -44,6 +45,24 @@ def test_the_lowest_count_of_format_16_is_a_missing_sample(write_record, counts)
     record = read(write_record(counts))
     assert np.isnan(record.signal_mv[5, 10:20]).all()
     assert np.isnan(record.signal_mv).sum() == 10
+
+
+@pytest.mark.parametrize("fmt", ["16", "24", "32", "80", "212", "516"])
+def test_every_signal_format_that_can_be_written_here_is_read(tmp_path, counts, fmt):
+    small = np.clip(counts[:2], -100, 100).T.astype(np.int64)
+    wfdb.wrsamp(
+        "rec1",
+        fs=500,
+        units=["mV", "mV"],
+        sig_name=["I", "V1"],
+        d_signal=small,
+        fmt=[fmt, fmt],
+        adc_gain=[200.0, 100.0],
+        baseline=[0, 0],
+        write_dir=str(tmp_path),
+    )
+    record = read(tmp_path / "rec1.hea")
+    np.testing.assert_allclose(record.signal_mv, small.T / [[200.0], [100.0]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("ending", [".dat", ".mat"])
