@@ -88,10 +88,15 @@ def _parse_set(item: str) -> tuple[str, Any]:
     key, equals, text = item.partition("=")
     if not equals or "." not in key:
         raise ConfigError(f"--set {item!r}: needed NAMESPACE.OPTION=VALUE, e.g. train.lr=1e-3")
+    return key.strip(), parse_value(text)
+
+
+def parse_value(text: str) -> Any:
+    """A value given as text: read as TOML if it is, else the text itself."""
     try:
-        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), text
+        return text
 
 
 def _read_file(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
+        if arguments[:1] == ["prepare"]:
+            prepare.add_commands(arguments[1:])
         app(arguments)
     except CardionetsError as error:
         if debug:

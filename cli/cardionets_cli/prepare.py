@@ -2,85 +2,180 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
 
-from cardionets_cli.console import out
+from cardionets_cli.cluster import executor_at
+from cardionets_cli.console import err, out
+from cardionets_core.errors import PluginError, UsageError
 from cardionets_core.registry import Component, default_registry
 
-app = typer.Typer(help="Turn a source of data into a cohort file.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from cardionets_cli.flags import Flag
+    from cardionets_core.cohort.preparing import PrepareRequest
+    from cardionets_core.cohort.writer import PrepareReport
 
-# Types that the command line understands by itself; any other is read as TOML.
-_PLAIN = (bool, int, float, str, Path)
-_COMMON: dict[str, tuple[Any, str]] = {
-    "out": (Path, "Cohort file to write; its key goes beside it as OUT.key."),
-    "preset": (str, "Preset with numbers for this dataset."),
-    "seed": (int, "Seed of the split, and of the dataset if it has one."),
-    "workers": (int, "Processes that read; one per core if not given."),
-    "scheduler": (str, "Address of a Dask scheduler that reads instead."),
-    "overwrite": (bool, "Replace an existing cohort."),
-}
+app = typer.Typer(
+    help="Turn a source of data into a cohort file. `cardionets prepare NAME --help` lists the "
+    "options of a dataset.",
+    no_args_is_help=True,
+)
+# A dataset may have a seed of its own: then one --seed serves both.
+_SHARED = {"seed"}
 
 
-def add_commands() -> None:
-    """Give every dataset its command; done only when ``prepare`` is called."""
+def add_commands(arguments: Sequence[str]) -> None:
+    """Give the dataset that is asked for its command, or list all if none is.
+
+    Called only when ``prepare`` is, because option models have to be imported for it.
+
+    Args:
+        arguments: What stands behind ``prepare``.
+
+    Raises:
+        UnknownNameError: If there is no such dataset; plugins that did not load are named.
+        NameClashError: If several plugins bring one of that name.
+        PluginError: If its option model cannot be imported, or takes a name of ours.
+    """
+    registry = default_registry()
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is not None:
+        component = registry.find("dataset", asked)
+        app.command(asked, help=escape(component.spec.summary))(_command(component))
+        return
+    datasets = registry.components("dataset")
+    times = Counter(component.name for component in datasets)
+    for component in datasets:
+        name = component.name if times[component.name] == 1 else component.qualified_name
+        app.command(name, help=escape(component.spec.summary))(_command_of_listing)
+
+
+def _command_of_listing() -> None:
+    """Stands in a listing; a dataset that is named gets its real command."""
+
+
+def _common_flags() -> dict[str, Flag]:
+    from cardionets_cli.flags import Flag
+
+    return {
+        "out": Flag(
+            Path, "Cohort file to write; its key goes beside it as OUT.key.", required=True
+        ),
+        "preset": Flag(str, "Preset with numbers for this dataset."),
+        "config": Flag(Path, "TOML file with tables [dataset] and [roles]."),
+        "seed": Flag(int, "Seed of roles and splits, and of the dataset if it has one (default 0)."),
+        "workers": Flag(int, "Processes that read; one per core if not given."),
+        "scheduler": Flag(str, "Address of a Dask scheduler whose workers read instead."),
+        "overwrite": Flag(bool, "Replace an existing cohort.", switch=True),
+        "extend": Flag(bool, "Add the records that an existing cohort lacks.", switch=True),
+        "dry_run": Flag(bool, "Count the records of the source, and stop.", switch=True),
+    }
+
+
+def _command(component: Component) -> Callable[..., None]:
+    from cardionets_cli.flags import flags_of, make_command
     from cardionets_core.cohort.roles import RoleConfig
 
-    for component in default_registry().components("dataset"):
-        model = component.load_config()
-        fields = {**RoleConfig.model_fields, **model.model_fields}
-        parameters = {
-            name: (_flag_type(field.annotation), field.description or "")
-            for name, field in fields.items()
-        }
-        command = _command(component, set(model.model_fields), {**parameters, **_COMMON})
-        app.command(component.name, help=component.spec.summary)(command)
-
-
-def _command(
-    component: Component, own: set[str], parameters: dict[str, tuple[Any, str]]
-) -> Callable[..., None]:
-    """A function whose signature typer can read; None means that a flag was not given."""
-
-    def command(**given: Any) -> None:
-        from cardionets_core.cohort.preparing import PrepareRequest, prepare_dataset
-
-        values = {name: value for name, value in given.items() if value is not None}
-        common = {name: values[name] for name in _COMMON if name in values}
-        with _progress() as (show, console):
-            report = prepare_dataset(
-                PrepareRequest(
-                    component=component,
-                    options={name: values[name] for name in own if name in values},
-                    roles={n: v for n, v in values.items() if n not in own and n not in _COMMON},
-                    **common,
-                ),
-                on_progress=show,
-            )
-        console.print(str(report))
-
-    signature = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=... if name == "out" else None,
-            annotation=Annotated[kind if name == "out" else kind | None, typer.Option(help=text)],
+    own = flags_of(component.load_config())
+    roles, common = flags_of(RoleConfig), _common_flags()
+    if taken := sorted(own.keys() & (common.keys() - _SHARED | roles.keys())):
+        raise PluginError(
+            f"dataset {component.name!r} of plugin {component.plugin} has options that `prepare` "
+            f"itself has: {', '.join(taken)}; its author has to rename them"
         )
-        for name, (kind, text) in parameters.items()
-    ]
-    command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in signature}
-    return command
+
+    def run(values: dict[str, Any]) -> None:
+        _run(component, values, own=own.keys(), roles=roles.keys())
+
+    return make_command({**own, **roles, **common}, run)  # type: ignore[no-any-return]
 
 
-def _flag_type(annotation: Any) -> Any:
-    """The type of a flag: the option's own if plain, without its None; else text."""
-    if get_origin(annotation) in (Union, UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not type(None))
-    return annotation if annotation in _PLAIN else str
+def _run(
+    component: Component, values: Mapping[str, Any], *, own: Any, roles: Any
+) -> None:
+    if values.get("overwrite") and values.get("extend"):
+        raise UsageError("--overwrite replaces a cohort and --extend keeps it; give one of the two")
+    request = _request(component, values, own, roles)
+    if values.get("dry_run"):
+        _count(request)
+        return
+    from cardionets_core.cohort.preparing import prepare_dataset
+
+    with executor_at(values.get("scheduler")) as executor, _progress() as show:
+        report = prepare_dataset(request, executor=executor, on_progress=show)
+    _print_report(report)
+
+
+def _request(component: Component, values: Mapping[str, Any], own: Any, roles: Any) -> Any:
+    """Gather what was given; options of the dataset over the file, the file over the preset."""
+    from cardionets_core.cohort.preparing import PrepareRequest
+    from cardionets_core.options import given
+
+    flags = {f"dataset.{name}": values[name] for name in own if name in values}
+    flags |= {f"roles.{name}": values[name] for name in roles if name in values}
+    user = given(values.get("preset", ""), config_file=values.get("config"), flags=flags)
+    user.refuse_unknown({"dataset", "roles"})
+    existing = "overwrite" if values.get("overwrite") else "refuse"
+    return PrepareRequest(
+        component=component,
+        out=values["out"],
+        options=user.options("dataset"),
+        roles=user.options("roles"),
+        preset=values.get("preset"),
+        seed=values.get("seed", 0),
+        workers=values.get("workers"),
+        existing="extend" if values.get("extend") else existing,
+    )
+
+
+def _count(request: PrepareRequest) -> None:
+    """Print how many records the source lists, by the role that it asks for."""
+    from cardionets_core.cohort.preparing import build_dataset
+
+    dataset = build_dataset(request.component, request.preset, request.options)
+    roles = Counter(ref.role or "role drawn" for ref in dataset.subjects())
+    out.print(f"{roles.total()} records in {request.component.name}; nothing was read or written")
+    for role, count in sorted(roles.items()):
+        out.print(f"  {count} {role}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
+    """A progress bar on a terminal; nothing where nobody looks."""
+    if not err.is_terminal:
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_report(report: PrepareReport) -> None:
+    left_out = sum(report.quarantined.values())
+    out.print(
+        f"{report.path}: {report.records} records of {report.subjects} persons, "
+        f"{report.seconds:.1f} s",
+        soft_wrap=True,
+        markup=False,
+    )
+    if report.resumed:
+        out.print(f"{report.resumed} of them were there from an interrupted run")
+    if left_out:
+        out.print(f"{left_out} records were left out:")
+    for reason, count in Counter(report.quarantined).most_common():
+        out.print(f"  {count}: {reason}", soft_wrap=True, markup=False)

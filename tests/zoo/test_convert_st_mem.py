@@ -246,7 +246,7 @@ def test_a_checkpoint_of_contradicting_shapes_writes_nothing(encoder_state, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["in.safetensors"]
 
 
-@pytest.mark.parity
+@pytest.mark.parity("st_mem")
 def test_the_reference_checkpoint_imports_and_gives_its_features(tmp_path):
     import numpy as np
 

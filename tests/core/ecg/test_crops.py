@@ -9,7 +9,7 @@ from cardionets_core.ecg.crops import fixed_crop_starts, random_crop_starts
 from cardionets_core.errors import EcgError
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_released_code_rule_matches_the_stored_positions(reference):
     stored = json.loads((reference / "config.json").read_text())["ncrop_start_positions"]
     assert stored

@@ -19,7 +19,7 @@ def filter_settings(reference) -> dict[str, tuple[float, float]]:
     }
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 @pytest.mark.parametrize("kind", ["highpass", "lowpass"])
 def test_filter_design_matches_the_stored_sections(reference, kind):
     stored = np.load(reference / "filters_and_edge_cases.npz")[f"sos_{kind}"]
@@ -27,7 +27,7 @@ def test_filter_design_matches_the_stored_sections(reference, kind):
     np.testing.assert_allclose(butterworth_sos(kind, corner_hz, rate_hz, 5), stored, rtol=1e-10)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_filtered_crops_match_the_stored_vectors(reference):
     settings = filter_settings(reference)
     for name in json.loads((reference / "config.json").read_text())["records"]:

@@ -129,7 +129,7 @@ def test_a_record_without_samples_is_refused(twelve_leads: EcgRecord):
         canonicalise(replace(twelve_leads, signal_mv=twelve_leads.signal_mv[:, :0]))
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_fourier_resampling_matches_the_stored_vector(reference):
     stored = np.load(reference / "filters_and_edge_cases.npz")
     expected = stored["resample_out"]

@@ -53,7 +53,7 @@ def released_code_transform(reference) -> EcgTransform:
     )
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_released_code_settings_match_every_stored_stage(reference):
     transform = released_code_transform(reference)
     for name in json.loads((reference / "config.json").read_text())["records"]:
@@ -68,7 +68,7 @@ def test_released_code_settings_match_every_stored_stage(reference):
         np.testing.assert_allclose(crop[: len(expected)], expected, atol=5e-5, rtol=0)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_a_flat_lead_among_others_matches_the_stored_vector(reference):
     stored = np.load(reference / "filters_and_edge_cases.npz")
     transform = released_code_transform(reference)
@@ -81,7 +81,7 @@ def test_a_flat_lead_among_others_matches_the_stored_vector(reference):
     np.testing.assert_allclose(crop, np.tile(expected, (repeats, 1)), atol=5e-5, rtol=0)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("preprocessing")
 def test_an_all_zero_crop_stays_zero_and_a_constant_one_becomes_zero(reference):
     transform = released_code_transform(reference)
     stored = np.load(reference / "filters_and_edge_cases.npz")

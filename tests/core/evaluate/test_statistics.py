@@ -9,7 +9,7 @@ import pytest
 from cardionets_core.evaluate.statistics import wilson_interval
 
 
-@pytest.mark.parity
+@pytest.mark.parity("stats")
 def test_wilson_interval_matches_r():
     root = os.environ.get("CARDIONETS_REFERENCE")
     if not root:

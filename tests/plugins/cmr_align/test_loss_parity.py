@@ -15,7 +15,7 @@ from cardionets_cmr_align.loss import (
     weighted_info_nce,
 )
 
-pytestmark = pytest.mark.parity
+pytestmark = pytest.mark.parity("weighted_infonce")
 
 # True losses and gradients of these are about 1e-10: below what float32 resolves.
 BELOW_FLOAT32 = {"near_identical_phi", "huge_sigma"}

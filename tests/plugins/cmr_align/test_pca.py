@@ -31,7 +31,7 @@ def fitted(vectors, dtype, **options):
     return aligner
 
 
-@pytest.mark.parity
+@pytest.mark.parity("weighted_infonce")
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-8), (torch.float32, 1e-4)])
 def test_distances_of_principal_components_match(vectors, dtype, rtol):
     _, arrays = vectors
@@ -44,7 +44,7 @@ def test_distances_of_principal_components_match(vectors, dtype, rtol):
         torch.testing.assert_close(found, expected.double(), rtol=rtol, atol=0)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("weighted_infonce")
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-8), (torch.float32, 1e-4)])
 def test_median_sigma_and_weights_match(vectors, dtype, rtol):
     facts, arrays = vectors
@@ -54,7 +54,7 @@ def test_median_sigma_and_weights_match(vectors, dtype, rtol):
     torch.testing.assert_close(weights, arrays["W_test"], rtol=rtol, atol=0)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("weighted_infonce")
 def test_whitened_distances_match(vectors):
     _, arrays = vectors
     aligner = fitted(vectors, torch.float64, whiten=True)
@@ -62,7 +62,7 @@ def test_whitened_distances_match(vectors):
     torch.testing.assert_close(found, arrays["sqdist_test_if_whitened"], rtol=1e-7, atol=0)
 
 
-@pytest.mark.parity
+@pytest.mark.parity("weighted_infonce")
 def test_components_mean_and_variance_match_up_to_sign(vectors):
     facts, arrays = vectors
     pca = fit_pca(arrays["h_train"], facts["n_components"])

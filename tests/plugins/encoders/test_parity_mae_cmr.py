@@ -7,7 +7,7 @@ from cardionets_encoders.config import VitCmrConfig
 from cardionets_encoders.masking import draw_masking
 from cardionets_encoders.vit_cmr import VitCmr
 
-pytestmark = pytest.mark.parity
+pytestmark = pytest.mark.parity("mae_cmr")
 
 OURS_FOR_MAES = (
     ("decoder_embed.", "decoder.embed."),

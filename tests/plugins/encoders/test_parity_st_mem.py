@@ -13,7 +13,7 @@ from cardionets_encoders.masking import draw_masking
 from cardionets_encoders.stmem import StMem
 from cardionets_zoo.convert.st_mem import read_st_mem
 
-pytestmark = pytest.mark.parity
+pytestmark = pytest.mark.parity("st_mem")
 
 
 @pytest.fixture(scope="module")
