@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,25 +44,49 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def disk_errors_in_one_line(out: Path) -> Iterator[None]:
-    """Turn an OSError of writing into a CohortError that says what is kept and what to do.
+    """Turn a failure to write into a CohortError that says what is kept and what to do.
 
     Args:
         out: The cohort that is being made.
 
     Raises:
-        CohortError: Where the block raises OSError.
+        CohortError: Where the block raises OSError, or HDF5 fails for want of space.
     """
     try:
         yield
     except OSError as error:
-        # HDF5 reports a full disk without errno, in the text only.
-        full = error.errno in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
+        full = error.errno in _FULL or _tells_of_full_disk(error)
         found = "the disk (or a quota) is full" if full else f"{type(error).__name__}: {error}"
         remedy = "free some space" if full else "remove the cause"
-        raise CohortError(
-            f"cannot write {out}: {found}; nothing finished is lost: {remedy} and run the same "
-            f"command again to resume"
-        ) from error
+        raise _not_written(out, found, remedy) from error
+    except RuntimeError as error:
+        # HDF5 writes the rest when it closes a file, and tells of that in a RuntimeError.
+        if not _tells_of_full_disk(error):
+            raise
+        raise _not_written(out, "the disk (or a quota) is full", "free some space") from error
+
+
+def _tells_of_full_disk(error: Exception) -> bool:
+    return any(os.strerror(code) in str(error) for code in _FULL)
+
+
+def _not_written(out: Path, found: str, remedy: str) -> CohortError:
+    return CohortError(
+        f"cannot write {out}: {found}; nothing finished is lost: {remedy} and run the same "
+        f"command again to resume"
+    )
+
+
+def require_space(folder: Path, needed_bytes: int, out: Path) -> None:
+    """Check that a disk has room.
+
+    Raises:
+        CohortError: If it has not.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        found = f"{free_bytes / 1e9:.1f} GB are free, {needed_bytes / 1e9:.1f} GB are needed"
+        raise _not_written(out, found, "free some space")
 
 
 @contextmanager

@@ -33,6 +33,8 @@ def write(
     Raises:
         OSError: If the disk is full or cannot be written.
     """
+    # A file that an earlier failure left half open must not be written over, but replaced.
+    path.unlink(missing_ok=True)
     with h5py.File(path, "w", libver=layout.LIBVER) as file:
         _create(file, plan)
         copier = _Copier(file, plan)

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardionets_core.cohort import merge
-from cardionets_core.cohort.files import disk_errors_in_one_line, move_whole, only_one, sync
+from cardionets_core.cohort.files import (
+    disk_errors_in_one_line,
+    move_whole,
+    only_one,
+    require_space,
+    sync,
+)
 from cardionets_core.cohort.making import Existing, Making, Source, stored_attributes
 from cardionets_core.cohort.opening import open_file
 from cardionets_core.cohort.partial import Partial, folder_of, remove_leftover, take_up
@@ -112,6 +118,7 @@ def prepare(
         parts = _Parts(making.out if base else None, paths)
         with disk_errors_in_one_line(making.out):
             plan = _settle(parts, making.roles, partial)
+            require_space(partial.folder, parts.size_bytes(), making.out)
             attributes = stored_attributes(identity, partial.run_id, base)
             content_hash = merge.write(partial.merged_path, parts, plan, attributes)
             sync(partial.merged_path)
@@ -177,6 +184,11 @@ class _Parts:
 
     base: Path | None
     blocks: list[Path]
+
+    def size_bytes(self) -> int:
+        """Size on disk; what is made of them is no larger."""
+        base = [self.base] if self.base else []
+        return sum(path.stat().st_size for path in (*base, *self.blocks))
 
     def __iter__(self) -> Iterator[Part]:
         if self.base:

@@ -293,6 +293,15 @@ def test_full_disk_is_one_clear_error_and_the_old_file_stays(tmp_path, limit_kb,
         assert report.content_hash == uninterrupted.content_hash
 
 
+def test_too_little_space_is_seen_before_putting_together(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(CohortError, match="0.0 GB are free, 0.0 GB are needed"):
+        prepared(MadeUp(records=2), tmp_path / "c.h5")
+    monkeypatch.undo()
+    assert prepared(MadeUp(records=2), tmp_path / "c.h5").resumed == 2
+
+
 def test_extending_adds_new_records_and_moves_nobody(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=6, broken=(5,)), out)
