@@ -151,12 +151,28 @@ def make_options(model: type[OptionsT], values: Mapping[str, Any], namespace: st
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = ".".join(str(part) for part in (namespace, *first["loc"]))
-        found = "" if first["loc"] == () else f" = {first['input']!r}"
+        problem = _problem(model, values, namespace, error)
         raise ConfigError(
-            f"{option}{found}: {first['msg']}; `cardionets show` lists every option and its range"
+            f"{problem}; `cardionets show` lists every option and its range"
         ) from error
+
+
+def _problem(
+    model: type[Options], values: Mapping[str, Any], namespace: str, error: ValidationError
+) -> str:
+    """The first option at fault, what was found and what is needed, in one line."""
+    errors = error.errors(include_url=False, include_context=False)
+    place = errors[0]["loc"][:1]
+    # A union has one message per type that the value could have had.
+    told = [e["msg"].removeprefix("Value error, ") for e in errors if e["loc"][:1] == place]
+    if not place:
+        return f"{namespace}: {told[0]}"
+    name = str(place[0])
+    if errors[0]["type"] == "missing":
+        meaning = model.model_fields[name].description or "required"
+        return f"{namespace}.{name} is not given, but needed: {meaning}"
+    found = values.get(name, model.model_fields[name].default)
+    return f"{namespace}.{name} = {found!r}: {' or '.join(dict.fromkeys(told))}"
 
 
 def build(kind: Kind, name: str, /, *, registry: Registry | None = None, **options: Any) -> Any:

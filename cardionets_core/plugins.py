@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -26,6 +27,7 @@ HOOKS: Mapping[str, type[Any]] = {
     "cardionets_zoo_entries": ZooEntry,
     "cardionets_weight_converters": ConverterSpec,
 }
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # What a hook of components may yield; the other hooks have one type each.
 _KIND_OF_HOOK = {
     "cardionets_encoders": "encoder",
@@ -114,11 +116,13 @@ def _load(
     if manager.has_plugin(entry_point.name):
         raise PluginError(f"another plugin is called {entry_point.name!r}; rename the entry point")
     module = entry_point.load()
-    manager.register(module, name=entry_point.name)
     try:
+        manager.register(module, name=entry_point.name)
         return _collect(manager, entry_point.name)
     except BaseException:
-        manager.unregister(name=entry_point.name)
+        # A wrong argument fails halfway through registering, and must not keep the name taken.
+        if manager.has_plugin(entry_point.name):
+            manager.unregister(name=entry_point.name)
         raise
 
 
@@ -133,19 +137,27 @@ def _collect(manager: pluggy.PluginManager, name: str) -> dict[str, tuple[Declar
         declared: tuple[Declaration, ...] = tuple(cast("Any", implementation.function()))
         _check(caller.name, declared)
         declarations[caller.name] = declared
+    unmarked = [hook for hook in HOOKS if hasattr(plugin, hook) and hook not in declarations]
+    if unmarked:
+        raise PluginError(f"{', '.join(unmarked)} stands without @hookimpl above it")
     if not declarations:
         raise PluginError(f"no function is marked as hookimpl; the hooks are {', '.join(HOOKS)}")
     return declarations
 
 
 def _check(hook: str, declared: tuple[Declaration, ...]) -> None:
-    """Refuse a declaration of the wrong type or kind, and a name given twice."""
+    """Refuse a declaration of the wrong type or kind, an odd name, and a name given twice."""
     seen: set[str] = set()
     for item in declared:
         if not isinstance(item, HOOKS[hook]):
             raise PluginError(f"{hook} yields {type(item).__name__}, not {HOOKS[hook].__name__}")
         if isinstance(item, ComponentSpec) and item.kind != _KIND_OF_HOOK[hook]:
             raise PluginError(f"{hook} yields {item.name!r} of kind {item.kind!r}")
+        if not _NAME.fullmatch(item.name):
+            raise PluginError(
+                f"{hook} yields the name {item.name!r}; needed lower-case letters, digits, dots and "
+                "hyphens, as a colon stands for plugin:name"
+            )
         if item.name in seen:
             raise PluginError(f"{hook} yields {item.name!r} twice")
         seen.add(item.name)

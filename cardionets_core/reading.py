@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cardionets_core.errors import EcgError
+from cardionets_core.errors import EcgError, PluginError
 from cardionets_core.registry import Provided, Registry, default_registry
 from cardionets_core.spec import EcgFormat
 
@@ -45,9 +45,22 @@ def read_ecg(
     if not path.is_file():
         raise EcgError(f"{path}: no such file; needed the path of one ECG file")
     chosen = _format_of(path, format_name, registry or default_registry())
-    read = chosen.import_object(chosen.spec.target)
+    read = _reader(chosen)
     record: EcgRecord = read(path, units=units, sampling_rate_hz=sampling_rate_hz, leads=leads)
     return record
+
+
+def _reader(chosen: Provided[EcgFormat]) -> Callable[..., EcgRecord]:
+    """Import the reader of a format, and say how to install what it needs besides."""
+    try:
+        read: Callable[..., EcgRecord] = chosen.import_object(chosen.spec.target)
+    except PluginError as error:
+        if chosen.spec.extra is None:
+            raise
+        raise PluginError(
+            f"{error}; run pip install '{chosen.distribution}[{chosen.spec.extra}]'"
+        ) from error
+    return read
 
 
 def _format_of(path: Path, format_name: str | None, registry: Registry) -> Provided[EcgFormat]:
@@ -57,7 +70,7 @@ def _format_of(path: Path, format_name: str | None, registry: Registry) -> Provi
     with path.open("rb") as file:
         head = file.read(_SNIFFED_BYTES)
     for offered in formats:
-        if offered.spec.sniff(head):
+        if _sniffs(offered, head):
             return offered
     for offered in formats:
         if path.suffix.lower() in offered.spec.suffixes:
@@ -98,3 +111,11 @@ def _is_known(path: Path, registry: Registry) -> bool:
     except EcgError:
         return False
     return True
+
+
+def _sniffs(offered: Provided[EcgFormat], head: bytes) -> bool:
+    """Whether a format knows these bytes; one that fails over them does not."""
+    try:
+        return bool(offered.spec.sniff(head))
+    except Exception:  # noqa: BLE001 - one plugin's bug must not keep the others from reading
+        return False

@@ -134,7 +134,7 @@ class Fingerprints:
                     np.asarray(stored["subjects"], dtype=np.uint64),
                     tuple(SimulatedRange(*map(int, row)) for row in stored["simulated"]),
                 )
-        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise CohortError(
                 f"{path} does not hold the fingerprints of a run ({type(error).__name__}); the "
                 f"leakage guard needs them: copy the run folder again, or train anew"

@@ -91,7 +91,9 @@ def _read(dataset: Dataset, item: Item) -> Row:
 
 def _image(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]) -> bytes:
     """The block's HDF5 file as bytes, built in memory so that it can be written in one go."""
-    with h5py.File("block", "w", driver="core", backing_store=False, libver=layout.LIBVER) as file:
+    # HDF5 knows files in memory by their names too: threads must not use the same one.
+    name = f"{block.path}.image"
+    with h5py.File(name, "w", driver="core", backing_store=False, libver=layout.LIBVER) as file:
         layout.create_columns(file, len(rows))
         layout.create_tables(file)
         for place, (_, row) in enumerate(rows):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
 from cardionets_core.errors import CardionetsError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A pipe has no width of its own; tables that a program reads keep a row on a line.
+_PIPE_COLUMNS = 400
+
+
+def _columns(stream: TextIO) -> int | None:
+    return None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+
+
+out = Console(highlight=False, width=_columns(sys.stdout))
+err = Console(stderr=True, highlight=False, width=_columns(sys.stderr))
 
 
 def fail(error: CardionetsError) -> int:

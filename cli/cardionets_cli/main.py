@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from cardionets_cli import embed, inspect, plugins, prepare, presets, show, train, zoo
 from cardionets_cli.console import err, fail
 from cardionets_core.errors import CardionetsError
 
+
+class _Commands(TyperGroup):
+    """The commands; an interruption ends in one line, whichever typer is installed."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print(
+                "stopped; `cardionets train --resume RUN` continues a run, and the same `prepare` "
+                "command an unfinished cohort"
+            )
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="cardionets",
+    cls=_Commands,
     help="Teach a 12-lead ECG what a cardiac MRI knows.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -43,9 +61,6 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         sys.exit(fail(error))
-    except KeyboardInterrupt:
-        err.print("stopped; a run folder can be continued with --resume")
-        sys.exit(130)
     except Exception as error:
         if debug:
             raise

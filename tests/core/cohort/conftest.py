@@ -10,10 +10,10 @@ import pytest
 # Worker processes find the made-up dataset by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from made_up_source import MADE_UP, MadeUp  # noqa: E402
+from made_up_source import MADE_UP, MadeUp
 
-from cardionets_core.cohort.reader import open_cohort  # noqa: E402
-from cardionets_core.cohort.writer import prepare  # noqa: E402
+from cardionets_core.cohort.reader import open_cohort
+from cardionets_core.cohort.writer import prepare
 
 
 @pytest.fixture(scope="session")

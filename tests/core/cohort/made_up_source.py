@@ -86,7 +86,8 @@ class MadeUp:
             os.kill(os.getpid(), signal.SIGKILL)
         if i in self.broken:
             raise EcgError(
-                f"/data/hospital/person-{i // 2}/record-{i}.xml: no leads; ask for 1234567 of 2020-01-02"
+                f"/data/hospital/person-{i // 2}/record-{i}.xml: no leads; "
+                "ask for 1234567 of 2020-01-02"
             )
         if i in self.crashing:
             raise KeyError(f"secret {ref.subject_key}")
@@ -102,7 +103,9 @@ def made_up_subject(i: int, ecg_seed: int) -> Subject:
         cine=made_up_cine(i) if i % 3 == 0 else None,
         phenotypes={24103: 50.0 + i, 24100: 120.0} if i % 4 else {24103: 50.0},
         diagnoses=(
-            (Diagnosis("I25.1", -10 - i), Diagnosis("I50", None)) if i % 2 else (Diagnosis("I42", 5),)
+            (Diagnosis("I25.1", -10 - i), Diagnosis("I50", None))
+            if i % 2
+            else (Diagnosis("I42", 5),)
         ),
         sex=("female", "male", None)[i % 3],
         age_years=40.0 + i if i % 5 else None,

@@ -25,7 +25,9 @@ from cardionets_core.errors import CohortError, UsageError
 
 
 def prepared(dataset, out, **options):
-    return prepare(dataset, out, **{"seed": 3, "provenance": MADE_UP, "block_records": 4, **options})
+    return prepare(
+        dataset, out, **{"seed": 3, "provenance": MADE_UP, "block_records": 4, **options}
+    )
 
 
 def run_in_subprocess(script: str, **limits) -> subprocess.CompletedProcess[str]:
@@ -60,7 +62,9 @@ def test_file_is_the_same_but_for_ids_and_run_when_prepared_again(tmp_path):
     assert one.content_hash == two.content_hash
     with h5py.File(one.path) as a, h5py.File(two.path) as b:
         names = []
-        a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        a.visititems(
+            lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
+        )
         for name in names:
             if not name.endswith("_id"):
                 np.testing.assert_array_equal(a[name][...], b[name][...], err_msg=name)
@@ -168,7 +172,7 @@ def test_existing_cohort_is_refused_and_untouched(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=2), out)
     old = out.read_bytes()
-    with pytest.raises(CohortError, match="exists; choose another name"):
+    with pytest.raises(CohortError, match=r"exists; choose another name"):
         prepared(MadeUp(), out)
     assert out.read_bytes() == old
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.h5", "c.h5.key"]
@@ -178,7 +182,7 @@ def test_resuming_with_other_options_is_refused_naming_them(tmp_path):
     out = tmp_path / "c.h5"
     with pytest.raises(KeyboardInterrupt):
         prepared(MadeUp(), out, progress=interrupt_after(4))
-    with pytest.raises(CohortError, match="other options .*seed 3, now 4.*delete"):
+    with pytest.raises(CohortError, match=r"other options .*seed 3, now 4.*delete"):
         prepared(MadeUp(), out, seed=4)
     assert prepared(MadeUp(), out, seed=4, resume=False).resumed == 0
 
@@ -189,13 +193,13 @@ def test_resuming_needs_the_key_of_the_first_prepare(tmp_path):
         prepared(MadeUp(), out, progress=interrupt_after(4))
     key = key_path(out).read_text()
     key_path(out).unlink()
-    with pytest.raises(CohortError, match="no id key at .*put it back"):
+    with pytest.raises(CohortError, match=r"no id key at .*put it back"):
         prepared(MadeUp(), out)
     key_path(out).write_text("f" * 64)
-    with pytest.raises(CohortError, match="is not the key that .* was begun with"):
+    with pytest.raises(CohortError, match=r"is not the key that .* was begun with"):
         prepared(MadeUp(), out)
     key_path(out).write_text("short")
-    with pytest.raises(CohortError, match="is not an id key: found 5 characters"):
+    with pytest.raises(CohortError, match=r"is not an id key: found 5 characters"):
         prepared(MadeUp(), out)
     key_path(out).write_text(key)
     key_path(out).chmod(0o600)
@@ -244,9 +248,9 @@ def test_unreadable_records_are_quarantined_with_a_reason_and_stop_nothing(tmp_p
 
 
 def test_nothing_usable_is_an_error_that_leaves_nothing_to_take_up(tmp_path):
-    with pytest.raises(CohortError, match="not one of 2 records can be used; .* no leads"):
+    with pytest.raises(CohortError, match=r"not one of 2 records can be used; .* no leads"):
         prepared(MadeUp(records=2, broken=(0, 1)), tmp_path / "c.h5")
-    with pytest.raises(CohortError, match="lists no record"):
+    with pytest.raises(CohortError, match=r"lists no record"):
         prepared(MadeUp(records=0), tmp_path / "c.h5")
     assert prepared(MadeUp(records=2), tmp_path / "c.h5", seed=9).records == 2
 
@@ -296,7 +300,7 @@ def test_full_disk_is_one_clear_error_and_the_old_file_stays(tmp_path, limit_kb,
 def test_too_little_space_is_seen_before_putting_together(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(CohortError, match="0.0 GB are free, 0.0 GB are needed"):
+    with pytest.raises(CohortError, match=r"0.0 GB are free, 0.0 GB are needed"):
         prepared(MadeUp(records=2), tmp_path / "c.h5")
     monkeypatch.undo()
     assert prepared(MadeUp(records=2), tmp_path / "c.h5").resumed == 2
@@ -317,7 +321,9 @@ def test_extending_adds_new_records_and_moves_nobody(tmp_path):
         assert after.quarantine == ()
         assert len(after.provenance["history"]) == 1
         # The quarantined record of a known person went where the person is.
-        retried = int(np.flatnonzero(after.record_ids == record_id(read_key(key_path(out)), "record-5"))[0])
+        retried = int(
+            np.flatnonzero(after.record_ids == record_id(read_key(key_path(out)), "record-5"))[0]
+        )
         assert after.splits[retried] == after.splits[4]
         assert sorted(s.attributes.get("height_cm", 0) for s in after)[-1] == 181.0
         fresh = prepared(MadeUp(records=12), tmp_path / "fresh.h5")
@@ -331,14 +337,14 @@ def test_extending_adds_new_records_and_moves_nobody(tmp_path):
 def test_extending_with_other_shares_or_a_wrong_key_is_refused(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=2), out)
-    with pytest.raises(UsageError, match="nobody changes sides"):
+    with pytest.raises(UsageError, match=r"nobody changes sides"):
         prepared(MadeUp(), out, existing="extend", roles=RoleConfig(folds=3))
-    with pytest.raises(UsageError, match="simulated True, now False"):
+    with pytest.raises(UsageError, match=r"simulated True, now False"):
         prepared(MadeUp(), out, existing="extend", provenance=REAL)
-    with pytest.raises(CohortError, match="no cohort at"):
+    with pytest.raises(CohortError, match=r"no cohort at"):
         prepared(MadeUp(), tmp_path / "other.h5", existing="extend")
     key_path(out).write_text("0" * 64)
-    with pytest.raises(CohortError, match="is not the key that .* was prepared with"):
+    with pytest.raises(CohortError, match=r"is not the key that .* was prepared with"):
         prepared(MadeUp(), out, existing="extend")
 
 
@@ -347,7 +353,7 @@ def test_two_processes_do_not_prepare_the_same_cohort(tmp_path):
     folder.mkdir()
     with (
         files.only_one(folder, tmp_path / "c.h5"),
-        pytest.raises(CohortError, match="another process is preparing"),
+        pytest.raises(CohortError, match=r"another process is preparing"),
     ):
         prepared(MadeUp(), tmp_path / "c.h5")
 
@@ -377,7 +383,7 @@ def test_no_more_blocks_are_under_way_than_two_per_worker(tmp_path):
 
 def test_a_dead_worker_is_one_clear_error_and_what_is_done_is_kept(tmp_path):
     out = tmp_path / "c.h5"
-    with pytest.raises(CohortError, match="a worker process died.*resume"):
+    with pytest.raises(CohortError, match=r"a worker process died.*resume"):
         prepared(MadeUp(stop_at=11), out, workers=2, block_records=3)
     assert prepared(MadeUp(), out).records == 12
 
@@ -385,7 +391,7 @@ def test_a_dead_worker_is_one_clear_error_and_what_is_done_is_kept(tmp_path):
 def test_a_dataset_that_cannot_be_sent_to_workers_is_named(tmp_path):
     dataset = MadeUp()
     dataset.open_file = (x for x in ())
-    with pytest.raises(Exception, match="MadeUp cannot be sent to worker processes"):
+    with pytest.raises(Exception, match=r"MadeUp cannot be sent to worker processes"):
         prepared(dataset, tmp_path / "c.h5", workers=2)
 
 
