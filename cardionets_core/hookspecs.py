@@ -109,7 +109,12 @@ def cardionets_zoo_entries() -> Iterable[ZooEntry]:
 
         @hookimpl
         def cardionets_zoo_entries():
-            yield ZooEntry(name="stmem-mycohort", kind="encoder", ...)
+            yield ZooEntry(
+                name="stmem-mycohort", kind="encoder", summary="ST-MEM, 10,000 of our ECGs",
+                sources=("https://example.org/stmem-mycohort.safetensors",),
+                sha256="0" * 64, size_bytes=1_000_000, licence="CC-BY-4.0",
+                transform_hash=None, card="package:my_package/cards/stmem-mycohort.md",
+            )
     """
     return ()
 

@@ -32,10 +32,13 @@ class Features(NamedTuple):
 
 
 class LossAndLog(NamedTuple):
-    """A scalar loss with its graph, and detached numbers worth logging."""
+    """A scalar loss with its graph, and detached scalars worth logging.
+
+    Tensors are read once an epoch, where a number would make every step wait for the device.
+    """
 
     loss: Tensor
-    log: dict[str, float]
+    log: Mapping[str, float | Tensor]
 
 
 @runtime_checkable

@@ -139,6 +139,26 @@ def _preset_of(component: Component, user: Given) -> Mapping[str, Any]:
     return component.preset(user.preset) if component.preset_names() else {}
 
 
+def check_preset(component: Component, preset: str) -> None:
+    """Check that a preset's numbers are options of its component, and within their limits.
+
+    An option that only a user can give, such as a folder, may be missing.
+
+    Raises:
+        ConfigError: For the first that is not.
+    """
+    model = component.load_config()
+    table = {k: v for k, v in component.preset(preset).items() if not isinstance(v, Mapping)}
+    try:
+        make_options(model, table, f"preset {preset!r} of {component.qualified_name}")
+    except ConfigError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ValidationError):
+            raise
+        if any(problem["type"] != "missing" for problem in cause.errors(include_url=False)):
+            raise
+
+
 def make_options(model: type[OptionsT], values: Mapping[str, Any], namespace: str) -> OptionsT:
     """Check values against an option model.
 

@@ -155,8 +155,8 @@ def _check(hook: str, declared: tuple[Declaration, ...]) -> None:
             raise PluginError(f"{hook} yields {item.name!r} of kind {item.kind!r}")
         if not _NAME.fullmatch(item.name):
             raise PluginError(
-                f"{hook} yields the name {item.name!r}; needed lower-case letters, digits, dots and "
-                "hyphens, as a colon stands for plugin:name"
+                f"{hook} yields the name {item.name!r}; needed lower-case letters, digits, dots "
+                "and hyphens, as a colon stands for plugin:name"
             )
         if item.name in seen:
             raise PluginError(f"{hook} yields {item.name!r} twice")

@@ -1,8 +1,7 @@
-"""Files that are there whole or not at all, and disk errors in one line."""
+"""Disk errors of making a cohort in one line, and one maker at a time."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -11,29 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cardionets_core.errors import CohortError
+from cardionets_core.files import is_disk_full, move_whole, write_whole
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader finds either all of it or none of it, even after a crash."""
-    temporary = path.with_name(f"{path.name}.writing")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    move_whole(temporary, path)
-
-
-def move_whole(source: Path, target: Path) -> None:
-    """Put a finished, synced file in the place of another in one step, and sync the folder."""
-    source.replace(target)
-    if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+__all__ = [
+    "disk_errors_in_one_line",
+    "move_whole",
+    "only_one",
+    "require_space",
+    "sync",
+    "write_whole",
+]
 
 
 def sync(path: Path) -> None:
@@ -55,19 +41,15 @@ def disk_errors_in_one_line(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in _FULL or _tells_of_full_disk(error)
+        full = is_disk_full(error)
         found = "the disk (or a quota) is full" if full else f"{type(error).__name__}: {error}"
         remedy = "free some space" if full else "remove the cause"
         raise _not_written(out, found, remedy) from error
     except RuntimeError as error:
         # HDF5 writes the rest when it closes a file, and tells of that in a RuntimeError.
-        if not _tells_of_full_disk(error):
+        if not is_disk_full(error):
             raise
         raise _not_written(out, "the disk (or a quota) is full", "free some space") from error
-
-
-def _tells_of_full_disk(error: Exception) -> bool:
-    return any(os.strerror(code) in str(error) for code in _FULL)
 
 
 def _not_written(out: Path, found: str, remedy: str) -> CohortError:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardionets_core.cohort import layout
+from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.cohort.parts import Extras, Part, PartTable, read_table
 from cardionets_core.cohort.settling import DUPLICATE_FLAG, Plan
 
@@ -102,7 +103,7 @@ class _Copier:
         self, part: Part, kept: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]
     ) -> None:
         """Copy signals and cines chunk by chunk, as they are on disk: nothing is packed anew."""
-        with h5py.File(part.path, "r", locking=False) as source:
+        with open_hdf5(part.path) as source:
             for column in layout.BULKY:
                 present = columns[f"{column.name.split('/')[0]}/present"]
                 read, write = source[column.name].id, self.file[column.name].id

@@ -14,6 +14,23 @@ from cardionets_core.errors import CohortError
 JSON_ATTRIBUTES = ("config", "roles", "versions", "history")
 
 
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading, also on disks that cannot lock.
+
+    What is opened here is never changed in place, so that a lock is not needed. It is asked for
+    all the same: HDF5 refuses to open a file twice in a process with different locking.
+
+    Raises:
+        OSError: If it is missing or no whole HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if "lock" not in str(error):
+            raise
+        return h5py.File(path, "r", locking=False)
+
+
 def open_file(path: Path) -> h5py.File:
     """Open a finished cohort for reading and check that it is one.
 
@@ -25,8 +42,7 @@ def open_file(path: Path) -> h5py.File:
             f"no cohort at {path}; make one with: cardionets prepare DATASET --out {path}"
         )
     try:
-        # A finished cohort never changes, and locks fail on some network and read-only disks.
-        file = h5py.File(path, "r", locking=False)
+        file = open_hdf5(path)
     except OSError as error:
         raise CohortError(
             f"{path} is no whole HDF5 file ({_first_clause(error)}); copy it again from where it "

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from cardionets_core.cohort import ids
 from cardionets_core.cohort.files import write_whole
+from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.errors import CohortError
 
 
@@ -113,7 +112,7 @@ def _stored_plan(folder: Path) -> dict[str, Any] | None:
 def _run_id(out: Path) -> str | None:
     """Which making a finished cohort comes from; None if it is no cohort."""
     try:
-        with h5py.File(out, "r", locking=False) as file:
+        with open_hdf5(out) as file:
             return str(file["provenance"].attrs["run_id"])
     except (OSError, KeyError):
         return None

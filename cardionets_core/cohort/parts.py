@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardionets_core.cohort import layout
+from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.cohort.splits import Draws
 
 _ROWS_AT_ONCE = 1024
@@ -62,7 +64,7 @@ class PartTable:
 
 def parts_of(path: Path, *, finished: bool) -> Iterator[Part]:
     """Cut a file into parts whose tables fit into memory."""
-    with h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as file:
         rows = len(file["subject/record_id"])
     for start in range(0, rows, _ROWS_AT_ONCE):
         yield Part(path, start, min(start + _ROWS_AT_ONCE, rows), finished)
@@ -70,14 +72,14 @@ def parts_of(path: Path, *, finished: bool) -> Iterator[Part]:
 
 def quarantined(path: Path) -> list[tuple[bytes, bytes, str]]:
     """Subject id, record id and reason of every record that a file's making left out."""
-    with h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as file:
         subject_ids, record_ids, reasons = (file[name] for name in layout.QUARANTINE)
         return list(zip(subject_ids[:], record_ids[:], reasons.asstr()[:], strict=True))
 
 
 def read_table(part: Part) -> PartTable:
     """Read everything small of a part."""
-    with h5py.File(part.path, "r", locking=False) as file:
+    with open_hdf5(part.path) as file:
         count = part.stop - part.start
         columns = {column.name: file[column.name][part.rows] for column in layout.SMALL}
         if part.finished:
@@ -122,8 +124,7 @@ def attribute_values(dataset: h5py.Dataset, rows: slice | int) -> list[str | flo
 
 def _diagnoses(file: h5py.File, part: Part) -> dict[str, NDArray[Any]]:
     """The part of the ragged table that belongs to a part; its rows are in ascending order."""
-    row = file["diagnoses/row"][:]
-    first, last = np.searchsorted(row, (part.start, part.stop))
+    first, last = (bisect_left(file["diagnoses/row"], row) for row in (part.start, part.stop))
     table = {name: file[name][first:last] for name in layout.DIAGNOSES}
     table["diagnoses/row"] = table["diagnoses/row"] - part.start
     return table

@@ -72,8 +72,9 @@ def run_blocks(dataset: Dataset, blocks: Iterable[Block], pool: Pool) -> Iterato
             yield future.result()
     except BrokenProcessPool as error:
         raise CohortError(
-            "a worker process died while reading, perhaps for want of memory; finished blocks are "
-            "kept: run the same command again to resume, with fewer workers"
+            "a worker process died while reading, perhaps for want of memory, or because a script "
+            "calls this outside of: if __name__ == '__main__'; finished blocks are kept: run the "
+            "same again to resume, with fewer workers"
         ) from error
 
 

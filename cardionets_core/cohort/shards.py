@@ -14,6 +14,7 @@ import numpy as np
 from cardionets_core.cohort import layout
 from cardionets_core.cohort.encoding import Row, encode
 from cardionets_core.cohort.files import disk_errors_in_one_line, write_whole
+from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.cohort.reasons import quarantine_reason
 from cardionets_core.cohort.splits import ROLES, Draws
 from cardionets_core.errors import CohortError
@@ -46,7 +47,7 @@ class Block:
 def is_finished(block: Block) -> bool:
     """True if the block's file is there, whole, and of these very records."""
     try:
-        with h5py.File(block.path, "r", locking=False) as file:
+        with open_hdf5(block.path) as file:
             return bool(file.attrs["block"] == block.digest())
     except (OSError, KeyError):
         return False

@@ -192,8 +192,8 @@ def _diagnoses(cohort: Cohort, people: _People) -> Table:
         undated = _having(cohort, people, matches) & ~before & ~later
         rows.append((chapter, *people.shown(before, later, undated, ~(before | later | undated))))
     return Table(
-        "Subjects by diagnosis (a case: dated on or before the visit)",
-        ("chapter", "cases", "only later", "only undated", "without"),
+        "Subjects by diagnosis",
+        ("chapter", "dated by the visit", "only later", "only undated", "without"),
         tuple(rows),
     )
 
@@ -214,9 +214,9 @@ def _flags(cohort: Cohort, people: _People) -> Table:
             usable, unusable = people.shown(flagged & cohort.usable, flagged & ~cohort.usable)
             rows.append((name, usable, unusable))
     return Table(
-        "Subjects with flagged ECGs (kept in the cohort)",
-        ("flag", "of these usable", "of these not usable"),
-        tuple(rows),
+        "Subjects with flagged ECGs",
+        ("flag", "usable all the same", "not usable"),
+        tuple(rows) or (("none", "0", "0"),),
     )
 
 
@@ -225,7 +225,7 @@ def _quarantine(cohort: Cohort) -> Table:
     people = [{e.subject_id for e in cohort.quarantine if e.reason == r} for r in reasons]
     cells = shown([len(group) for group in people], hide=not cohort.simulated)
     return Table(
-        "Subjects with quarantined records (not in the cohort)",
+        "Quarantined records",
         ("reason", "subjects"),
-        tuple(zip(reasons, cells, strict=True)),
+        tuple(zip(reasons, cells, strict=True)) or (("none", "0"),),
     )

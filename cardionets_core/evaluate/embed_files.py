@@ -19,13 +19,17 @@ from numpy.typing import NDArray
 from cardionets_core.cohort.reader import open_cohort
 from cardionets_core.ecg.quality import assess
 from cardionets_core.ecg.transform import EcgTransform
-from cardionets_core.errors import EcgError, UsageError
+from cardionets_core.errors import CardionetsError, UsageError
 from cardionets_core.evaluate.embedding import embed_prepared, transform_of
+from cardionets_core.files import temporary_beside
 from cardionets_core.reading import find_ecgs, read_ecg
-from cardionets_core.weights.atomic import disk_errors, temporary_beside
+from cardionets_core.weights.atomic import disk_errors
 
 _RECORDS_PER_BATCH = 64
 _BATCHES_PER_WORKER = 2
+
+# A file and what to call it.
+_File = tuple[Path, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +37,7 @@ class PreparedEcg:
     """One ECG ready to be embedded, or why it is not.
 
     Attributes:
-        record: File name or the cohort's record id.
+        record: File as found below the path that was named, or the cohort's record id.
         prepared: Output of the transform's ``prepare``, (12, n), or None.
         lead_mask: Which leads are there, (12,), or None.
         flags: Quality flags.
@@ -113,7 +117,12 @@ def _prepared_batches(
     declared: dict[str, Any],
 ) -> Iterator[list[PreparedEcg]]:
     cohorts = [path for path in paths if path.suffix == ".h5"]
-    files = [file for path in paths if path not in cohorts for file in find_ecgs(path)]
+    files = [
+        (file, _shown(file, path))
+        for path in paths
+        if path not in cohorts
+        for file in find_ecgs(path)
+    ]
     for path in cohorts:
         yield from _of_cohort(transform, path)
     prepare = partial(_prepare_files, transform, declared)
@@ -129,8 +138,8 @@ def _prepared_batches(
 
 def _in_order(
     executor: Executor,
-    prepare: Callable[[list[Path]], list[PreparedEcg]],
-    blocks: list[list[Path]],
+    prepare: Callable[[list[_File]], list[PreparedEcg]],
+    blocks: list[list[_File]],
     workers: int,
 ) -> Iterator[list[PreparedEcg]]:
     """Results in the order of the blocks, never more under way than the workers need."""
@@ -143,21 +152,34 @@ def _in_order(
         yield pending.popleft().result()
 
 
+def _shown(file: Path, named: Path) -> str:
+    """What to call a file in the table: names alone may come twice in a folder of folders."""
+    return file.relative_to(named).as_posix() if named.is_dir() else file.name
+
+
 def _prepare_files(
-    transform: EcgTransform, declared: dict[str, Any], files: list[Path]
+    transform: EcgTransform, declared: dict[str, Any], files: list[_File]
 ) -> list[PreparedEcg]:
-    return [_prepare_file(transform, declared, file) for file in files]
+    return [_prepare_file(transform, declared, *file) for file in files]
 
 
-def _prepare_file(transform: EcgTransform, declared: dict[str, Any], file: Path) -> PreparedEcg:
+def _prepare_file(
+    transform: EcgTransform, declared: dict[str, Any], file: Path, shown: str
+) -> PreparedEcg:
     try:
         record = read_ecg(file, **declared)
         verdict = assess(record)
         prepared, lead_mask = transform.prepare_record(record)
-    except EcgError as error:
-        return PreparedEcg(file.name, None, None, "", usable=False, reason=str(error))
+    except CardionetsError as error:
+        return _unusable(shown, str(error))
+    except Exception as error:  # noqa: BLE001 - a reader may fail in any way on a broken file
+        return _unusable(shown, f"{type(error).__name__}: {error}")
     flags = "; ".join(str(flag) for flag in verdict.flags)
-    return PreparedEcg(file.name, prepared, lead_mask, flags, verdict.usable)
+    return PreparedEcg(shown, prepared, lead_mask, flags, verdict.usable)
+
+
+def _unusable(shown: str, reason: str) -> PreparedEcg:
+    return PreparedEcg(shown, None, None, "", usable=False, reason=reason)
 
 
 def _of_cohort(transform: EcgTransform, path: Path) -> Iterator[list[PreparedEcg]]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cardionets_core.errors import CohortError
+from cardionets_core.files import move_whole, temporary_beside
 from cardionets_core.weights.cache import default_cache_dir
 
 _ROWS_PER_BLOCK = 64
@@ -45,7 +47,8 @@ def cached_array(
     Raises:
         CohortError: If the disk is full.
     """
-    digest = hashlib.sha256(json.dumps([key, list(shape)], sort_keys=True).encode())
+    content = [version("cardionets"), key, list(shape), np.dtype(dtype).str]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(rows).tobytes())
     folder = default_cache_dir() / "arrays"
     path = folder / f"{name}-{digest.hexdigest()[:24]}.npy"
@@ -68,9 +71,10 @@ def _compute(
     on_block: Callable[[int], None],
 ) -> None:
     """Fill a temporary file and put it in place, so that a kill leaves no half array."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Derived from patients' records, so for their user's eyes alone.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _reserve(temporary, int(np.prod(shape)) * np.dtype(dtype).itemsize)
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
         for block in blocks:
@@ -78,7 +82,9 @@ def _compute(
             on_block(len(block))
         array.flush()
         del array
-        temporary.replace(path)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        move_whole(temporary, path)
     except OSError as error:
         raise CohortError(
             f"cannot write {path}: {error.strerror}; free some space or set CARDIONETS_CACHE "

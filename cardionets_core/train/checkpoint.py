@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cardionets_core.errors import TrainingError
+from cardionets_core.files import whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
 
@@ -17,6 +17,9 @@ CHECKPOINT_NAME = "checkpoint.pt"
 @dataclass(slots=True)
 class TrainState:
     """Everything that a resumed run continues from.
+
+    PCA and sigma of an aligner are buffers of ``model``. There is no state of random generators:
+    sampling, crops, masks and dropout follow from seed, epoch and subject alone.
 
     Attributes:
         epoch: Epochs completed.
@@ -27,7 +30,6 @@ class TrainState:
         best_model: State dict of the module at ``best_epoch``.
         optimizer: State dict of the optimiser.
         scaler: State of the loss scaling of float16 training.
-        rng: States of torch's generators, by device.
     """
 
     epoch: int
@@ -38,7 +40,9 @@ class TrainState:
     best_model: dict[str, Any]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
-    rng: dict[str, torch.Tensor]
+
+
+_NAMES = tuple(field.name for field in fields(TrainState))
 
 
 def save_checkpoint(folder: Path, state: TrainState) -> None:
@@ -47,17 +51,16 @@ def save_checkpoint(folder: Path, state: TrainState) -> None:
     Raises:
         TrainingError: If it cannot be written, e.g. on a full disk; the old one is intact.
     """
-    final, partial = folder / CHECKPOINT_NAME, folder / f"{CHECKPOINT_NAME}.partial"
+    path = folder / CHECKPOINT_NAME
     try:
-        with partial.open("wb") as file:
-            torch.save(asdict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(final)
+        with whole_file(path) as file:
+            torch.save({name: getattr(state, name) for name in _NAMES}, file)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        # torch reports a failed write without saying why.
+        cause = error if isinstance(error, OSError) else error.__context__
+        found = cause.strerror if isinstance(cause, OSError) else str(error).partition("\n")[0]
         raise TrainingError(
-            f"cannot write {final}: {error}; free some space and use --resume {folder}"
+            f"cannot write {path}: {found}; free some space and use --resume {folder}"
         ) from error
 
 
@@ -77,18 +80,3 @@ def load_checkpoint(folder: Path) -> TrainState | None:
             f"{path} is not a readable checkpoint ({type(error).__name__}); "
             "delete it to start this run over"
         ) from error
-
-
-def rng_state() -> dict[str, torch.Tensor]:
-    """States of torch's random generators on this process's devices."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def set_rng_state(state: dict[str, torch.Tensor]) -> None:
-    """Put the generators back where ``rng_state`` found them."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])

@@ -61,10 +61,12 @@ def _prepared(
         digest = hashlib.sha256(cache_key.encode()).hexdigest()[:16]
         out = default_cache_dir() / "cohorts" / f"{component.name}-{digest}.h5"
         if out.exists():
-            console.print(f"cohort: {component.name}, from the cache at {out}", markup=False)
+            console.print(
+                f"cohort: {component.name}, from the cache at {out}", markup=False, soft_wrap=True
+            )
             return out
         out.parent.mkdir(parents=True, exist_ok=True)
-    console.print(f"cohort: preparing {component.name} into {out}", markup=False)
+    console.print(f"cohort: preparing {component.name} into {out}", markup=False, soft_wrap=True)
     wanted = PrepareRequest(
         component=component,
         out=out,

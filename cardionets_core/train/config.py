@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cardionets_core.config import Options
 
@@ -42,6 +42,12 @@ class TrainConfig(Options):
     threads: int | None = Field(
         None, ge=1, description="CPU threads per process; torch's own choice when not given"
     )
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_text(cls, precision: object) -> object:
+        """``--set train.precision=32`` gives a number."""
+        return str(precision) if isinstance(precision, int) else precision
 
     @property
     def peak_lr(self) -> float:

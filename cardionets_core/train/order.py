@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import hashlib
+import math
+from collections.abc import Callable, Generator, Iterable
 from queue import Queue
 from threading import Thread
 from typing import TypeVar
@@ -24,14 +26,20 @@ def epoch_order(rows: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np
     return generator.permutation(rows)
 
 
-def batches_of(
+def seed_of(seed: int, *names: object) -> int:
+    """A seed for torch that follows from a run's seed and what it is for, and from nothing else."""
+    text = "/".join(str(name) for name in (seed, *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+
+
+def train_batches(
     rows: NDArray[np.int64], batch_size: int, *, world_size: int, whole_only: bool
 ) -> list[NDArray[np.int64]]:
     """Cut rows into batches that every process can take an equal share of.
 
     Args:
         rows: Rows in their order, (n,).
-        batch_size: Samples per batch over all processes.
+        batch_size: Samples per batch over all processes, a multiple of ``world_size``.
         world_size: Number of processes.
         whole_only: Leave an incomplete last batch out, unless it is the only one.
 
@@ -43,6 +51,14 @@ def batches_of(
         batches.pop()
     batches[-1] = batches[-1][: len(batches[-1]) // world_size * world_size]
     return [batch for batch in batches if len(batch)]
+
+
+def even_batches(rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
+    """Cut rows into batches of nearly one size, none above ``batch_size`` and none left out.
+
+    A small last batch would be an easier task than the others under a contrastive loss.
+    """
+    return np.array_split(rows, math.ceil(len(rows) / batch_size))
 
 
 def mask_noise(
@@ -59,7 +75,7 @@ def mask_noise(
     return noise
 
 
-def prefetched(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+def prefetched(make: Callable[[Item], Made], items: Iterable[Item]) -> Generator[Made, None, None]:
     """``make(item)`` for each item in order, a few ahead in a thread.
 
     An exception in ``make`` is raised where its result would have come.

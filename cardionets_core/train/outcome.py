@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from cardionets_core.cohort.guard import Fingerprints, refuse_overlap
+from cardionets_core.cohort.guard import Fingerprints
 from cardionets_core.evaluate.figures import loss_figure, similarity_figure
 from cardionets_core.evaluate.retrieval import retrieval_table
 from cardionets_core.train.align import AlignStage, paired_embeddings
@@ -23,6 +23,7 @@ from cardionets_core.train.plan import Plan
 from cardionets_core.train.run_folder import RunFolder, write_atomically
 from cardionets_core.train.stages import BuiltStage
 from cardionets_core.weights.ancestry import FINGERPRINTS_FILE
+from cardionets_core.weights.atomic import atomic_file
 from cardionets_core.weights.file import save_weights, tensors_of
 from cardionets_core.weights.header import WEIGHTS_FILE, WeightsHeader
 from cardionets_core.weights.lineage import LineageStep, extend
@@ -68,7 +69,6 @@ def save_outcome(
         seconds: Time of the whole command.
 
     Raises:
-        LeakageError: If a test record was seen in training.
         CardionetsError: If something cannot be written.
     """
     data = describe_cohort(Path(plan.cohort))
@@ -84,7 +84,7 @@ def save_outcome(
         simulated=header.simulated,
     )
     text = json.dumps(asdict(outcome), indent=2) + "\n"
-    write_atomically(run.path / "results.json", lambda part: part.write_text(text, "utf-8"))
+    write_atomically(run.path / "results.json", text)
     run.update_manifest(
         status="finished",
         data=data,
@@ -113,7 +113,8 @@ def _header(built: BuiltStage, plan: Plan, data: Mapping[str, Any]) -> WeightsHe
         simulated_ranges=tuple(tuple(r) for r in seen_here.simulated),
         licence=_SIMULATED_LICENCE if data["simulated"] else _OWN_DATA_LICENCE,
     )
-    notes = ("ECG transform replaced by --new-transform",) if plan.new_transform else ()
+    replaced = plan.new_transform and plan.parts["encoder"].source == "weights"
+    notes = ("ECG transform replaced by --new-transform",) if replaced else ()
     transform = built.transform
     return WeightsHeader.of(
         built.headers,
@@ -130,11 +131,11 @@ def _retrieval(
     rows = built.test_rows
     if not isinstance(built.stage, AlignStage) or len(rows) < 2:
         return []
-    refuse_overlap(built.seen, built.cohort, rows, purpose="evaluate on")
     ecg, cmr = paired_embeddings(built.stage, rows, device=device)
     shown = slice(0, _SHOWN_SUBJECTS)
     similarity_figure(ecg[shown] @ cmr[shown].T, run.path / "similarity.png", simulated=simulated)
-    np.savez(run.path / "test_embeddings.npz", ecg=ecg, cmr=cmr, rows=rows)
+    with atomic_file(run.path / "test_embeddings.npz") as file:
+        np.savez(file, ecg=ecg, cmr=cmr, rows=rows)
     return [asdict(row) for row in retrieval_table(ecg, cmr)]
 
 
@@ -160,22 +161,21 @@ def _numbers(run: RunFolder, result: FitResult, seconds: float) -> dict[str, flo
 def report(outcome: Outcome, run: RunFolder, console: Console) -> None:
     """Print the table that a stage ends with."""
     mark = " (simulated data)" if outcome.simulated else ""
-    table = Table(title=f"Result{mark}", show_header=False, box=None, title_justify="left")
+    table = Table(show_header=False, box=None)
     for name, value in outcome.numbers.items():
         shown = f"{value:d}" if isinstance(value, int) else f"{value:.4g}"
         table.add_row(name.replace("_", " "), shown)
+    console.print(f"[italic]Result{mark}[/]")
     console.print(table)
     if outcome.retrieval:
-        console.print(_retrieval_report(outcome, mark))
+        title = f"Retrieval among {outcome.test_subjects} unseen subjects{mark}"
+        console.print(f"[italic]{title}[/]", soft_wrap=True)
+        console.print(_retrieval_report(outcome))
     console.print(f"run folder: {run.path}", markup=False, soft_wrap=True)
 
 
-def _retrieval_report(outcome: Outcome, mark: str) -> Table:
-    table = Table(
-        title=f"Retrieval among {outcome.test_subjects} unseen subjects{mark}",
-        box=None,
-        title_justify="left",
-    )
+def _retrieval_report(outcome: Outcome) -> Table:
+    table = Table(box=None)
     for column in ("direction", "k", "recall@k", "95 % interval", "chance"):
         table.add_column(column, justify="left" if column == "direction" else "right")
     for row in outcome.retrieval:

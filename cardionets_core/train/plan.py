@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -49,7 +48,7 @@ class Plan(Options):
     train: TrainConfig
     data: EcgTransformConfig | None = Field(None, description="transform to fit, unless inherited")
     transform: dict[str, Any] | None = Field(None, description="inherited transform state")
-    cohort: str = Field(description="path of the cohort")
+    cohort: str = Field("", description="path of the cohort, once it is there")
     offline: bool = False
     new_transform: bool = False
     command: str = ""
@@ -67,16 +66,24 @@ class Plan(Options):
         ]
 
     def given_for(self, role: str) -> Given:
-        """What a user would give to train a need by itself: its resolved options."""
-        return Given(self.preset, explicit={"encoder": self.parts[role].options})
+        """What a user would give to train a need by itself, in the same place.
 
-    def inherit_transform(self) -> Plan:
+        Its options and those of the transform are this plan's; how long it is trained is a matter
+        of its own preset.
+        """
+        where = self.train.model_dump(include={"accelerator", "devices", "threads"})
+        tables: dict[str, dict[str, Any]] = {"encoder": self.parts[role].options, "train": where}
+        if role == "encoder" and self.data is not None:
+            tables["data"] = self.data.model_dump(mode="json")
+        return Given(self.preset, explicit=tables)
+
+    def inherit_transform(self, registry: Registry) -> Plan:
         """This plan with the transform of its ECG encoder's weights, unless a new one is wanted."""
         part = self.parts.get("encoder")
         if part is None or part.source != "weights" or self.new_transform:
             return self
-        header = read_header(fetch(str(part.weights), offline=self.offline).path)
-        return replace_options(self, transform=header.transform)
+        path = fetch(str(part.weights), offline=self.offline or None, registry=registry).path
+        return replace_options(self, transform=read_header(path).transform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +94,12 @@ class _Role:
     frozen: bool = False
 
 
-def make_plan(request: TrainRequest, registry: Registry, cohort: Path) -> Plan:
-    """Resolve every option and need of a stage.
+def make_plan(request: TrainRequest, registry: Registry) -> Plan:
+    """Resolve every option and need of a stage; only the cohort is still missing.
 
     Args:
         request: What the user asks for.
         registry: The plugins.
-        cohort: The prepared cohort.
 
     Raises:
         UsageError: For unknown names and options, or options that the weights contradict.
@@ -103,14 +109,13 @@ def make_plan(request: TrainRequest, registry: Registry, cohort: Path) -> Plan:
     roles = _roles(request, registry, leading)
     request.given.refuse_unknown([*(r.name for r in roles), "train", "data", "dataset"])
     _refuse_unknown_roles(request, roles)
-    parts = {role.name: _plan_part(role, request) for role in roles}
+    parts = {role.name: _plan_part(role, request, registry) for role in roles}
     plan = Plan(
         stage=stage_name(leading),
         preset=request.given.preset,
         seed=request.seed,
         parts=parts,
         train=stage_options(TrainConfig, leading, "train", request.given),
-        cohort=str(cohort.resolve()),
         offline=request.offline,
         new_transform=request.new_transform,
         command=request.command,
@@ -120,7 +125,7 @@ def make_plan(request: TrainRequest, registry: Registry, cohort: Path) -> Plan:
             "train.accumulate > 1: the samples of an alignment batch are each other's negatives "
             "and cannot be split; lower train.batch_size or use more devices"
         )
-    return _with_transform(plan, request, leading) if _reads_ecg(roles) else plan
+    return _with_transform(plan, request, leading, registry) if _reads_ecg(roles) else plan
 
 
 def _roles(request: TrainRequest, registry: Registry, leading: Component) -> list[_Role]:
@@ -129,12 +134,27 @@ def _roles(request: TrainRequest, registry: Registry, leading: Component) -> lis
     for need in leading.spec.needs:
         named = request.components.get(need.role)
         component = registry.find(need.kind, named or need.default)
+        _refuse_modality(need, component, registry.find(need.kind, need.default), leading)
         roles.append(_Role(need.role, component, need, frozen=need.role == "cmr_encoder"))
     unread = set(request.components) - {need.role for need in leading.spec.needs}
     if unread - {leading.spec.kind}:
-        names = ", ".join(sorted(unread - {leading.spec.kind}))
-        raise UsageError(f"--{names} is not used by {leading.spec.kind} {leading.name!r}; drop it")
+        flags = ", ".join(f"--{r.replace('_', '-')}" for r in sorted(unread - {leading.spec.kind}))
+        raise UsageError(f"{flags} is not used by {leading.spec.kind} {leading.name!r}; drop it")
     return [*roles, _Role(leading.spec.kind, leading, None)]
+
+
+def _refuse_modality(
+    need: Need, component: Component, default: Component, leading: Component
+) -> None:
+    """An encoder of the wrong kind of data would fail deep inside, or learn nonsense."""
+    found, needed = component.spec.modality, default.spec.modality
+    if found != needed:
+        said = "does not say what it reads" if found is None else f"reads {found}"
+        raise UsageError(
+            f"encoder {component.name!r} {said}, but the role "
+            f"{need.role} of {leading.spec.kind} {leading.name!r} needs one that reads {needed}, "
+            f"such as {default.name!r}"
+        )
 
 
 def _refuse_unknown_roles(request: TrainRequest, roles: list[_Role]) -> None:
@@ -144,8 +164,8 @@ def _refuse_unknown_roles(request: TrainRequest, roles: list[_Role]) -> None:
             raise UsageError(f"--weights {name}=...: this stage's roles are {', '.join(known)}")
 
 
-def _plan_part(role: _Role, request: TrainRequest) -> PartPlan:
-    wanted = request.weights.get(role.name) or _zoo_weights(role, request)
+def _plan_part(role: _Role, request: TrainRequest, registry: Registry) -> PartPlan:
+    wanted = request.weights.get(role.name) or _zoo_weights(role, request, registry)
     options = component_options(role.component, role.name, request.given)
     part = PartPlan(
         kind=role.component.spec.kind,
@@ -154,11 +174,16 @@ def _plan_part(role: _Role, request: TrainRequest) -> PartPlan:
         source="random",
         frozen=role.frozen,
     )
-    if wanted is None:
-        wanted = "random" if role.need is None or role.component.spec.kind != "encoder" else "train"
+    encoder_needed = role.need is not None and role.component.spec.kind == "encoder"
+    wanted = wanted or ("train" if encoder_needed else "random")
+    if wanted == "train" and not encoder_needed:
+        raise UsageError(
+            f"--weights {role.name}=train: {role.name} is what this stage trains; leave it out, "
+            "or name weights to start from"
+        )
     if wanted in ("random", "train"):
         return replace_options(part, source=wanted)
-    return _from_weights(part, role, wanted, request)
+    return _from_weights(part, role, wanted, request, registry)
 
 
 def replace_options(options: OptionsT, /, **changes: Any) -> OptionsT:
@@ -166,16 +191,19 @@ def replace_options(options: OptionsT, /, **changes: Any) -> OptionsT:
     return type(options).model_validate({**options.model_dump(), **changes})
 
 
-def _zoo_weights(role: _Role, request: TrainRequest) -> str | None:
+def _zoo_weights(role: _Role, request: TrainRequest, registry: Registry) -> str | None:
     """The zoo entry that a need names for this preset, for its default component alone."""
     if role.need is None or role.component.name != role.need.default:
         return None
-    return role.need.zoo.get(request.given.preset)
+    name = role.need.zoo.get(request.given.preset)
+    return name if name in {entry.name for entry in registry.zoo_entries()} else None
 
 
-def _from_weights(part: PartPlan, role: _Role, wanted: str, request: TrainRequest) -> PartPlan:
+def _from_weights(
+    part: PartPlan, role: _Role, wanted: str, request: TrainRequest, registry: Registry
+) -> PartPlan:
     """Options of a component with weights are those it was trained with."""
-    fetched = fetch(wanted, offline=request.offline)
+    fetched = fetch(wanted, offline=request.offline or None, registry=registry)
     header = read_header(fetched.path)
     file_role = role.name if role.name in header.parts else header.leading_role
     saved = header.part(file_role)
@@ -211,11 +239,13 @@ def _reads_ecg(roles: list[_Role]) -> bool:
     return any(role.component.spec.modality == "ecg" for role in roles)
 
 
-def _with_transform(plan: Plan, request: TrainRequest, leading: Component) -> Plan:
+def _with_transform(
+    plan: Plan, request: TrainRequest, leading: Component, registry: Registry
+) -> Plan:
     """The transform belongs to the weights: inherited if there are any, else to be fitted."""
     part = plan.parts["encoder"]
     data = stage_options(EcgTransformConfig, leading, "data", request.given)
-    plan = replace_options(plan, data=data.model_dump()).inherit_transform()
+    plan = replace_options(plan, data=data.model_dump()).inherit_transform(registry)
     if plan.transform is None:
         if part.source != "train":
             _check_fit(part, data)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cardionets_core.errors import UsageError
+from cardionets_core.errors import PluginError, UsageError
 from cardionets_core.options import Given
 from cardionets_core.registry import Component, Registry
 from cardionets_core.spec import Kind
@@ -60,9 +60,18 @@ class TrainRequest:
 
 
 def stage_name(leading: Component) -> str:
-    """Name of the stage that a leading component stands for."""
+    """Name of the stage that a leading component stands for.
+
+    Raises:
+        PluginError: If an encoder does not say what it reads.
+    """
     if leading.spec.kind == "aligner":
         return "alignment"
+    if leading.spec.modality is None:
+        raise PluginError(
+            f"encoder {leading.qualified_name!r} does not declare what it reads; its plugin "
+            'needs ComponentSpec(modality="ecg") or "cmr"'
+        )
     return f"{leading.spec.modality}-pretraining"
 
 

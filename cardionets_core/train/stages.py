@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from cardionets_core.cohort.guard import Fingerprints
+from cardionets_core.cohort.guard import Fingerprints, refuse_overlap
 from cardionets_core.cohort.reader import Cohort
 from cardionets_core.config import Options
 from cardionets_core.ecg.transform import EcgTransform
@@ -24,6 +23,7 @@ from cardionets_core.train.align import AlignmentModel, AlignStage
 from cardionets_core.train.cine_source import CineSource, frozen_features
 from cardionets_core.train.cohorts import preparing_progress
 from cardionets_core.train.ecg_source import EcgSource
+from cardionets_core.train.order import seed_of
 from cardionets_core.train.plan import PartPlan, Plan
 from cardionets_core.train.pretrain import PretrainStage
 from cardionets_core.train.stage import Stage
@@ -89,7 +89,7 @@ class _Parts:
         return module
 
     def _fill(self, module: nn.Module, role: str, part: PartPlan) -> None:
-        path = fetch(str(part.weights), offline=self.plan.offline).path
+        path = weights_path(part, self.plan, self.registry)
         if part.sha256 is not None and sha256_of(path) != part.sha256:
             raise TrainingError(
                 f"the weights {part.weights} have changed since this run was planned; "
@@ -117,18 +117,22 @@ def build_stage(
 
 def _alignment(parts: _Parts, cohort: Cohort, device: torch.device, console: Console) -> BuiltStage:
     plan = parts.plan
-    train_rows, val_rows = _rows(cohort, with_ecg=True, with_cine=True)
+    train_rows, val_rows = usable_rows(plan, cohort)
     test_rows = cohort.select(role="downstream", with_ecg=True, with_cine=True)
     rows = np.concatenate([train_rows, val_rows, test_rows])
     encoder, cmr_encoder = parts.build("encoder"), parts.build("cmr_encoder")
     cmr_encoder.requires_grad_(False)
+    _require_view(cmr_encoder, plan.parts["cmr_encoder"])
+    seen = parts.seen.merge(Fingerprints.of(cohort, np.concatenate([train_rows, val_rows])))
+    # Now, and not when hours of training are over.
+    refuse_overlap(seen, cohort, test_rows, purpose="evaluate on")
     ecgs = _ecg_source(plan, cohort, rows, train_rows, console)
     with preparing_progress(console) as bar:
         task = bar.add_task("embedding cines", total=len(rows))
         features = frozen_features(
             cohort,
             cmr_encoder,
-            _weights_key(plan, "cmr_encoder"),
+            _features_key(parts, "cmr_encoder", device),
             rows=rows,
             device=device,
             on_block=lambda done: bar.advance(task, done),
@@ -144,9 +148,11 @@ def _alignment(parts: _Parts, cohort: Cohort, device: torch.device, console: Con
 def _pretraining(parts: _Parts, cohort: Cohort, console: Console) -> BuiltStage:
     plan = parts.plan
     ecg = plan.stage == "ecg-pretraining"
-    train_rows, val_rows = _rows(cohort, with_ecg=ecg, with_cine=not ecg)
+    train_rows, val_rows = usable_rows(plan, cohort)
     rows = np.concatenate([train_rows, val_rows])
     encoder = parts.build("encoder")
+    if not ecg:
+        _require_view(encoder, plan.parts["encoder"])
     if not hasattr(encoder, "pretext"):
         raise PluginError(
             f"encoder {plan.parts['encoder'].component!r} has no self-supervised objective "
@@ -196,10 +202,21 @@ def _built(
     )
 
 
-def _rows(
-    cohort: Cohort, *, with_ecg: bool, with_cine: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training and validation rows of the role ``pretrain``."""
+def _require_view(encoder: Any, part: PartPlan) -> None:
+    if not hasattr(encoder, "view"):
+        raise PluginError(
+            f"CMR encoder {part.component!r} has no view() and so does not say what it takes of a "
+            "cine (50, 96, 96); see cardionets_core.interfaces.Encoder"
+        )
+
+
+def usable_rows(plan: Plan, cohort: Cohort) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training and validation rows of a stage, of the role ``pretrain``.
+
+    Raises:
+        TrainingError: If there are too few.
+    """
+    with_ecg, with_cine = plan.stage != "cmr-pretraining", plan.stage != "ecg-pretraining"
     train, val = (
         cohort.select(role="pretrain", split=split, with_ecg=with_ecg, with_cine=with_cine)
         for split in ("train", "val")
@@ -238,18 +255,29 @@ def _ecg_source(
             cohort, transform, rows=rows, train_rows=train_rows,
             on_block=lambda done: bar.advance(task, done),
         )  # fmt: skip
-    console.print(f"ECG transform: {source.transform.describe()}", markup=False)
+    console.print(f"ECG transform: {source.transform.describe()}", markup=False, soft_wrap=True)
     return source
 
 
-def _weights_key(plan: Plan, role: str) -> list[Any]:
-    """What a frozen encoder's features follow from."""
-    part = plan.parts[role]
-    weights = None if part.weights is None else sha256_of(Path(fetch(part.weights).path))
-    return [part.component, part.options, weights, None if weights else plan.seed]
+def weights_path(part: PartPlan, plan: Plan, registry: Registry) -> Path:
+    """The local file of a part's weights.
+
+    Raises:
+        WeightsError: If it cannot be had.
+    """
+    return fetch(str(part.weights), offline=plan.offline or None, registry=registry).path
+
+
+def _features_key(parts: _Parts, role: str, device: torch.device) -> list[Any]:
+    """What a frozen encoder's features follow from, besides the cines."""
+    part, component = parts.plan.parts[role], parts.headers[role]
+    if part.source == "weights":
+        weights = sha256_of(weights_path(part, parts.plan, parts.registry))
+    else:
+        weights = f"seed {parts.plan.seed}"
+    return [part.component, component.version, part.options, weights, device.type]
 
 
 def _seed(seed: int, role: str) -> None:
     """Seed the initial weights of a role, whatever else is built before it."""
-    digest = hashlib.sha256(f"{seed}/{role}".encode()).digest()
-    torch.manual_seed(int.from_bytes(digest[:6], "big"))
+    torch.manual_seed(seed_of(seed, role))

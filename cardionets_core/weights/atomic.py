@@ -1,19 +1,15 @@
-"""Files that are either there in full or not there, and the sha256 of a file."""
+"""Weights files written in full or not at all, and the sha256 of a file."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from cardionets_core.errors import WeightsError
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from cardionets_core.files import is_disk_full, whole_file
 
 
 @contextmanager
@@ -23,21 +19,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         WeightsError: If the disk is full or the folder cannot be written; ``path`` is unchanged.
     """
-    temporary = temporary_beside(path)
-    try:
-        with disk_errors(path):
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def temporary_beside(path: Path) -> Path:
-    """A name in the same folder that nobody else uses, so that a rename is atomic."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with disk_errors(path), whole_file(path) as file:
+        yield file
 
 
 @contextmanager
@@ -46,7 +29,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if is_disk_full(error):
             raise WeightsError(
                 f"{path}: the disk is full and nothing was kept; free space, or write elsewhere "
                 "(downloads: set CARDIONETS_CACHE)"

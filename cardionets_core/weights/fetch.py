@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardionets_core.errors import UnknownNameError, WeightsError
+from cardionets_core.files import temporary_beside
 from cardionets_core.registry import Registry, default_registry
 from cardionets_core.spec import ZooEntry
-from cardionets_core.weights.atomic import disk_errors, sha256_of, temporary_beside
+from cardionets_core.weights.atomic import disk_errors, sha256_of
 from cardionets_core.weights.cache import Cache, default_cache_dir, is_sha256
 from cardionets_core.weights.header import WEIGHTS_FILE, refuse_foreign
 from cardionets_core.weights.lineage import public_url

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from cardionets_core.errors import CardionetsError
 
@@ -29,6 +30,6 @@ def fail(error: CardionetsError) -> int:
     return error.exit_code
 
 
-def is_terminal() -> bool:
-    """Whether a person is likely to be looking."""
-    return sys.stdout.isatty()
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of plain text: square brackets in it are no markup."""
+    table.add_row(*(escape(str(cell)) for cell in cells))

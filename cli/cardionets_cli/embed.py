@@ -35,20 +35,32 @@ def embed(
 
     A file that cannot be read is a row of the table with its reason.
     """
+    import torch
+
     from cardionets_core.evaluate.embed_files import embed_paths
+    from cardionets_core.train.cohorts import preparing_progress
     from cardionets_core.weights.load import load
 
     encoder = load(weights, "encoder", offline=offline or None)
-    embedded, failed = embed_paths(
-        encoder,
-        paths,
-        out,
-        weights=weights,
-        workers=workers or os.cpu_count() or 1,
-        units=units,
-        sampling_rate_hz=sampling_rate_hz,
-        leads=None if leads is None else leads.split(","),
+    if torch.cuda.is_available():
+        encoder.to("cuda")
+    with preparing_progress(console) as bar:
+        task = bar.add_task("embedding", total=None)
+        embedded, failed = embed_paths(
+            encoder,
+            paths,
+            out,
+            weights=weights,
+            workers=workers or os.cpu_count() or 1,
+            on_batch=lambda records: bar.advance(task, records),
+            units=units,
+            sampling_rate_hz=sampling_rate_hz,
+            leads=None if leads is None else leads.split(","),
+        )
+    console.print(
+        f"{embedded} records embedded, {failed} not (their rows say why): {out}",
+        markup=False,
+        soft_wrap=True,
     )
-    console.print(f"{embedded} records embedded, {failed} not (their rows say why): {out}")
     if encoder.header.simulated:
         console.print("these weights come from simulated data: they say nothing about patients")

@@ -72,7 +72,9 @@ def _help(field: FieldInfo, choices: tuple[Any, ...]) -> str:
     return f"{text} ({told})" if told else text
 
 
-def make_command(flags: Mapping[str, Flag], run: Callable[[dict[str, Any]], None]) -> Any:
+def make_command(
+    flags: Mapping[str, Flag], run: Callable[[dict[str, Any]], None]
+) -> Callable[..., None]:
     """A function with one keyword per flag, for typer to read.
 
     Args:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 # A dataset may have a seed of its own: then one --seed serves both.
 _SHARED = {"seed"}
+_EXISTING: tuple[Literal["overwrite", "extend"], ...] = ("overwrite", "extend")
 
 
 def add_commands(arguments: Sequence[str]) -> None:
@@ -69,7 +70,9 @@ def _common_flags() -> dict[str, Flag]:
         ),
         "preset": Flag(str, "Preset with numbers for this dataset."),
         "config": Flag(Path, "TOML file with tables [dataset] and [roles]."),
-        "seed": Flag(int, "Seed of roles and splits, and of the dataset if it has one (default 0)."),
+        "seed": Flag(
+            int, "Seed of roles and splits, and of the dataset if it has one (default 0)."
+        ),
         "workers": Flag(int, "Processes that read; one per core if not given."),
         "scheduler": Flag(str, "Address of a Dask scheduler whose workers read instead."),
         "overwrite": Flag(bool, "Replace an existing cohort.", switch=True),
@@ -93,12 +96,10 @@ def _command(component: Component) -> Callable[..., None]:
     def run(values: dict[str, Any]) -> None:
         _run(component, values, own=own.keys(), roles=roles.keys())
 
-    return make_command({**own, **roles, **common}, run)  # type: ignore[no-any-return]
+    return make_command({**own, **roles, **common}, run)
 
 
-def _run(
-    component: Component, values: Mapping[str, Any], *, own: Any, roles: Any
-) -> None:
+def _run(component: Component, values: Mapping[str, Any], *, own: Any, roles: Any) -> None:
     if values.get("overwrite") and values.get("extend"):
         raise UsageError("--overwrite replaces a cohort and --extend keeps it; give one of the two")
     request = _request(component, values, own, roles)
@@ -121,7 +122,6 @@ def _request(component: Component, values: Mapping[str, Any], own: Any, roles: A
     flags |= {f"roles.{name}": values[name] for name in roles if name in values}
     user = given(values.get("preset", ""), config_file=values.get("config"), flags=flags)
     user.refuse_unknown({"dataset", "roles"})
-    existing = "overwrite" if values.get("overwrite") else "refuse"
     return PrepareRequest(
         component=component,
         out=values["out"],
@@ -130,7 +130,7 @@ def _request(component: Component, values: Mapping[str, Any], own: Any, roles: A
         preset=values.get("preset"),
         seed=values.get("seed", 0),
         workers=values.get("workers"),
-        existing="extend" if values.get("extend") else existing,
+        existing=next((how for how in _EXISTING if values.get(how)), "refuse"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cardionets_cli.console import out
+from cardionets_cli.console import add_row, out
 from cardionets_core.errors import UnknownNameError
 from cardionets_core.registry import Component, default_registry, unknown
 
@@ -24,7 +24,7 @@ def list_presets() -> None:
             held.setdefault(preset, []).append(component.name)
     table = Table("preset", "components", box=None, pad_edge=False)
     for preset, components in sorted(held.items()):
-        table.add_row(preset, ", ".join(components))
+        add_row(table, preset, ", ".join(components))
     out.print(table)
 
 
@@ -39,7 +39,7 @@ def show_preset(
         if component not in (None, holder.name):
             continue
         for key, value in _flat(holder.preset(name)):
-            table.add_row(holder.name, key, str(value), holder.preset_source(name, key))
+            add_row(table, holder.name, key, str(value), holder.preset_source(name, key))
     out.print(table)
 
 
@@ -52,13 +52,16 @@ def diff_presets(
 
     An option that a preset does not name has the component's default, marked so.
     """
-    table = Table("component", "option", a, b, f"source of {a}", f"source of {b}", box=None)
+    table = Table(
+        "component", "option", a, b, f"source of {a}", f"source of {b}", box=None, pad_edge=False
+    )
     both = {holder.name: holder for holder in (*_holders(a), *_holders(b))}
     for holder in both.values():
         left, right = _resolved(holder, a), _resolved(holder, b)
         for key in dict.fromkeys([*left, *right]):
             if left.get(key) != right.get(key):
-                table.add_row(
+                add_row(
+                    table,
                     holder.name,
                     key,
                     str(left.get(key, "default")),

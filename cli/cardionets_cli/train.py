@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from cardionets_core.errors import UsageError
 
 
 def train(
+    context: typer.Context,
     encoder: Annotated[str | None, typer.Option(help="Encoder, e.g. stmem or vit-cmr.")] = None,
     aligner: Annotated[
         str | None, typer.Option(help="Aligner, e.g. weighted-infonce: aligns ECG with CMR.")
@@ -44,7 +46,9 @@ def train(
         list[str] | None, typer.Option("--set", help="NAMESPACE.OPTION=VALUE, e.g. train.lr=1e-3.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Same as --set train.epochs=N.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, sampling and masks.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, sampling and masks.")
+    ] = 0,
     out_: Annotated[
         Path | None, typer.Option("--out", help="Run folder; runs/STAGE-TIME if none is named.")
     ] = None,
@@ -64,8 +68,10 @@ def train(
 
     --encoder stmem --aligner weighted-infonce: align ECG with CMR.
     """
+    # A batch system ends a job with SIGTERM: stop as at Ctrl-C, with a run that says so.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if resume is not None:
-        _refuse_other_options()
+        _refuse_other_options(context)
         from cardionets_core.train.execute import resume_training
 
         resume_training(resume, console=out)
@@ -111,9 +117,13 @@ def _pairs(items: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _refuse_other_options() -> None:
+def _refuse_other_options(context: typer.Context) -> None:
     """A resumed run continues with its own options; a changed one would be ignored."""
-    others = [a for a in sys.argv[2:] if a.startswith("--") and a.partition("=")[0] != "--resume"]
-    others = [a for a in others if a != "--debug"]
+    others = []
+    for parameter in context.command.params:
+        # By name, because typer brings its own copy of click from some version on.
+        source = context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE" and parameter.name != "resume":
+            others.append(parameter.opts[0])
     if others:
         raise UsageError(f"--resume continues a run with its own options; drop {', '.join(others)}")

@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from cardionets_cli.console import err, out
+from cardionets_cli.console import add_row, err, out
 
 app = typer.Typer(help="List, fetch, check, convert and pack weights.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def list_entries() -> None:
 
     table = Table("name", "kind", "size", "licence", "summary", box=None, pad_edge=False)
     for row in zoo.list_entries():
-        table.add_row(*row.values())
+        add_row(table, *row.values())
     out.print(table)
 
 
@@ -35,7 +35,7 @@ def show(name: Annotated[str, typer.Argument(help="Zoo id.")]) -> None:
     card = rows.pop("card")
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in rows.items():
-        table.add_row(key, value)
+        add_row(table, key, value)
     out.print(table)
     out.print(Markdown(card))
 
@@ -80,7 +80,7 @@ def import_weights(
     """Convert another project's checkpoint; it is never unpickled beyond tensors."""
     from cardionets_core.weights import zoo
 
-    out.print(str(zoo.convert(converter, source, out_)), markup=False)
+    out.print(str(zoo.convert(converter, source, out_)), markup=False, soft_wrap=True)
 
 
 @app.command("pack")
@@ -95,4 +95,8 @@ def pack(
     from cardionets_core.weights.pack import pack as pack_run
 
     entry = pack_run(run, card, out_, name or card.stem, half=half)
-    out.print(f"{entry.name}: {entry.size_bytes / 1e6:.2f} MB, {entry.licence}, {entry.sha256}")
+    out.print(
+        f"{entry.name}: {entry.size_bytes / 1e6:.2f} MB, {entry.licence}, {entry.sha256}",
+        markup=False,
+        soft_wrap=True,
+    )

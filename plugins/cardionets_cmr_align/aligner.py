@@ -53,6 +53,7 @@ class InfoNce(nn.Module):
         self.register_buffer("cmr_mean", torch.zeros(cmr_dim))
         # Not a number until it is fitted.
         self.register_buffer("cmr_scale", torch.tensor(math.nan))
+        self._is_fitted = False
 
     @property
     def temperature(self) -> float | Tensor:
@@ -100,7 +101,9 @@ class InfoNce(nn.Module):
         return cmr_train
 
     def _require_fit(self) -> None:
-        if torch.isnan(self.cmr_scale):
+        # Looked at until it is there: every look waits for the device.
+        self._is_fitted = self._is_fitted or not bool(torch.isnan(self.cmr_scale))
+        if not self._is_fitted:
             raise TrainingError(
                 "the aligner was not fitted; call fit(cmr_train) or load trained weights first"
             )
@@ -142,7 +145,10 @@ class InfoNce(nn.Module):
                 "a last batch of one"
             )
         loss, log = self._joined_loss(ecg, cmr, phi)
-        log["temperature"] = float(torch.as_tensor(self.temperature).detach())
+        temperature = self.temperature
+        log["temperature"] = (
+            temperature.detach() if isinstance(temperature, Tensor) else temperature
+        )
         log["recall_at_1"] = batch_recall_at_1(ecg, cmr)
         return LossAndLog(loss, log)
 
@@ -151,7 +157,7 @@ class InfoNce(nn.Module):
         ecg: Tensor,
         cmr: Tensor,
         phi: Tensor,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
         return info_nce(ecg, cmr, self.temperature), {}
 
 
@@ -213,10 +219,11 @@ class WeightedInfoNce(InfoNce):
 
     def _joined_loss(
         self, ecg: Tensor, cmr: Tensor, phi: Tensor
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
         self._require_fit()
         weights = pair_weights(join(phi.detach()), self.sigma)
-        return weighted_info_nce(ecg, cmr, weights, self.temperature), weight_quantiles(weights)
+        loss = weighted_info_nce(ecg, cmr, weights, self.temperature)
+        return loss, {**weight_quantiles(weights)}
 
 
 def _inverse_sd(variance: Tensor) -> Tensor:
@@ -226,24 +233,23 @@ def _inverse_sd(variance: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def weight_quantiles(weights: Tensor) -> dict[str, float]:
+def weight_quantiles(weights: Tensor) -> dict[str, Tensor]:
     """5 %, 50 % and 95 % quantiles of the off-diagonal weights (B, B); 0 where there are none.
 
     All near 1 means that the loss is plain InfoNCE, all near 0 that there is nothing to learn from.
     """
     part = weights[:MAX_SUBJECTS_FOR_QUANTILES, :MAX_SUBJECTS_FOR_QUANTILES]
-    others = part[~torch.eye(len(part), dtype=torch.bool, device=part.device)]
-    if not len(others):
-        others = part.flatten()
-    levels = torch.tensor([0.05, 0.5, 0.95], dtype=others.dtype, device=others.device)
-    values = others.quantile(levels).tolist()
-    return dict(zip(("w_q05", "w_q50", "w_q95"), values, strict=True))
+    n = len(part)
+    # All but the diagonal as a view: picking by a mask would make every step wait for the device.
+    others = part.flatten()[1:].view(n - 1, n + 1)[:, :-1] if n > 1 else part
+    levels = torch.linspace(0.05, 0.95, 3, dtype=others.dtype, device=others.device)
+    return dict(zip(("w_q05", "w_q50", "w_q95"), others.quantile(levels).unbind(), strict=True))
 
 
 @torch.no_grad()
-def batch_recall_at_1(ecg: Tensor, cmr: Tensor) -> float:
+def batch_recall_at_1(ecg: Tensor, cmr: Tensor) -> Tensor:
     """Share of subjects whose own pair is the most similar, mean of both directions."""
     similarity = cosine_similarity(ecg, cmr)
     own = torch.arange(len(ecg), device=ecg.device)
     hits = [(similarity.argmax(dim=axis) == own).double().mean() for axis in (0, 1)]
-    return float(sum(hits) / 2)
+    return torch.stack(hits).mean()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
+
+from cardionets_encoders.attention import self_attend
 
 
 class Attention(nn.Module):
@@ -23,11 +25,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, key_mask: Tensor | None = None) -> Tensor:
         """Attend over (B, N, D); ``key_mask`` (B, 1, 1, N) is True where a token may be seen."""
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, -1)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=key_mask)
-        return self.project(mixed.transpose(1, 2).reshape(batch, tokens, -1))
+        return self.project(self_attend(self.qkv(x), self.heads, key_mask))
 
 
 class Mlp(nn.Module):

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from cardionets_core.errors import CineError
 from cardionets_core.interfaces import LossAndLog
@@ -138,8 +137,8 @@ class VitCmrPretext(nn.Module):
     def encode_visible(self, patches: Tensor, masking: Masking) -> Tensor:
         """Normalised tokens (B, 1 + k, D) of what is not hidden, CLS first."""
         positions = self.encoder.pos_embed[0, 1:][masking.kept]
-        # The convolution as a matrix over a patch, so that hidden patches are not embedded at all.
-        projection = self.encoder.patch_embed.proj
-        weight = projection.weight.permute(0, 2, 3, 1).flatten(1)
-        tokens = linear(take_patches(patches, masking.kept), weight, projection.bias)
+        batch, kept = masking.kept.shape
+        patch = self.encoder.config.patch
+        visible = take_patches(patches, masking.kept).view(batch, kept, patch, patch, -1)
+        tokens = self.encoder.embed(visible.permute(0, 1, 4, 2, 3))
         return self.encoder.norm(self.encoder.run_blocks(tokens + positions))

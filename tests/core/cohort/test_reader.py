@@ -235,3 +235,16 @@ def test_a_lacking_dataset_is_named(tmp_path, cohort_path):
 def test_made_up_dataset_keeps_the_contract():
     refs = list(MadeUp().subjects())
     assert len({ref.record_key for ref in refs}) == len(refs)
+
+
+def test_a_disk_that_cannot_lock_is_read_all_the_same(cohort_path, monkeypatch):
+    real_open = h5py.File
+
+    def cannot_lock(path, mode, **options):
+        if options.get("locking") is not False:
+            raise OSError("unable to lock file, errno = 37, error message = 'No locks available'")
+        return real_open(path, mode, **options)
+
+    monkeypatch.setattr(h5py, "File", cannot_lock)
+    with open_cohort(cohort_path) as cohort:
+        assert len(cohort) == 12

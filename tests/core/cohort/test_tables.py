@@ -11,7 +11,7 @@ from cardionets_core.cohort.writer import prepare
 def tables_of(tmp_path, dataset, provenance):
     prepare(dataset, tmp_path / "c.h5", seed=3, provenance=provenance)
     with open_cohort(tmp_path / "c.h5") as cohort:
-        return {table.title.partition(" (")[0]: table for table in summary(cohort)}
+        return {table.title: table for table in summary(cohort)}
 
 
 def test_counts_below_ten_are_hidden_for_real_people_only():
@@ -40,7 +40,7 @@ def test_simulated_tables_count_persons_by_the_date_rule(tmp_path):
     assert by_chapter["PH (I27)"] == ("0", "0", "0", "6")
     fields = {row[0]: row for row in tables["Phenotypes"].rows}
     assert fields["24103"][1:5] == ("LV ejection fraction", "%", "6", "0")
-    assert [row[1] for row in tables["Subjects with quarantined records"].rows] == ["1"]
+    assert [row[1] for row in tables["Quarantined records"].rows] == ["1"]
 
 
 def test_no_small_count_of_real_people_is_printed(tmp_path):
@@ -51,7 +51,7 @@ def test_no_small_count_of_real_people_is_printed(tmp_path):
                 if cell.isdecimal() and column not in {"field", ""}:
                     assert not 0 < int(cell) < 10, (title, row)
     assert ("data", "real") in tables["Cohort"].rows
-    assert [row[1] for row in tables["Subjects with quarantined records"].rows] == ["<10"]
+    assert [row[1] for row in tables["Quarantined records"].rows] == ["<10"]
 
 
 def test_every_row_has_a_cell_for_every_column(tmp_path):

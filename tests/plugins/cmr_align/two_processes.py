@@ -52,7 +52,8 @@ def loss_and_gradients(step, wrapped, ecg, cmr):
     loss, log = wrapped(ecg, cmr)
     loss.backward()
     gradients = {name: p.grad for name, p in step.named_parameters()}
-    return {"loss": loss.detach(), "log": log, "gradients": gradients}
+    numbers = {name: float(value) for name, value in log.items()}
+    return {"loss": loss.detach(), "log": numbers, "gradients": gradients}
 
 
 def fitted_step(name, cmr):

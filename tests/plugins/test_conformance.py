@@ -1,0 +1,135 @@
+"""Every first-party component keeps its contract: what is registered is tested.
+
+A new component needs a line in the table of its kind below, or its test fails and says so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import cardionets_core as cn
+from cardionets_core.plugins import FIRST_PARTY
+from cardionets_core.registry import default_registry
+from cardionets_core.testing import conformance, made_up_ecg
+
+REGISTRY = default_registry()
+
+
+def ours(provided):
+    names = [offered.name for offered in provided if offered.distribution == FIRST_PARTY]
+    return names or [pytest.param("", marks=pytest.mark.skip("none of ours is registered yet"))]
+
+
+def small(table, name):
+    """Options that make a component small, or a failure that says where they are missing."""
+    if name not in table:
+        pytest.fail(f"{name!r} is registered and not tested: give it a line in this file")
+    return table[name]
+
+
+# Encoders: options of a small one.
+ENCODERS = {
+    "stmem": {"size": "tiny", "patch_samples": 50, "num_samples": 250, "sampling_rate_hz": 100},
+    "vit-cmr": {
+        "size": "tiny", "frame_start": 2, "frame_step": 10, "spatial_pool": 4, "patch": 8,
+        "pooling": "flatten",
+    },
+}  # fmt: skip
+# Aligners and heads: likewise.
+ALIGNERS = {
+    "infonce": {"projection_dim": 16},
+    "weighted-infonce": {"projection_dim": 16, "pca_components": 6},
+}
+HEADS: dict[str, dict] = {}
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("encoder")))
+@conformance("encoder")
+def test_every_encoder_keeps_its_contract(check, name):
+    check(partial(cn.build, "encoder", name, **small(ENCODERS, name)))
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("aligner")))
+@conformance("aligner")
+def test_every_aligner_keeps_its_contract(check, name):
+    check(partial(cn.build, "aligner", name, **small(ALIGNERS, name)))
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("head")))
+@conformance("head")
+def test_every_head_keeps_its_contract(check, name):
+    check(partial(cn.build, "head", name, **small(HEADS, name)))
+
+
+def wfdb_record(folder, name="r1", seed=0):
+    import wfdb
+
+    record = made_up_ecg(seed=seed)
+    folder.mkdir(exist_ok=True)
+    wfdb.wrsamp(
+        name,
+        fs=record.sampling_rate_hz,
+        units=["mV"] * 12,
+        sig_name=list(record.leads),
+        p_signal=record.signal_mv.T.astype(np.float64),
+        fmt=["16"] * 12,
+        adc_gain=[200.0] * 12,
+        baseline=[0] * 12,
+        comments=["Age: 61", "Sex: Female", "Dx: 426783006"],
+        write_dir=str(folder),
+    )
+    return folder / f"{name}.hea"
+
+
+def wfdb_folder(folder):
+    wfdb_record(folder, "r1", seed=1)
+    wfdb_record(folder, "r2", seed=2)
+    return {"source": folder}
+
+
+# Datasets: what makes a small source in a folder and gives the options to read it.
+DATASETS = {"simulated": lambda _: {"subjects": 4}, "wfdb": wfdb_folder}
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("dataset")))
+@conformance("dataset")
+def test_every_dataset_keeps_its_contract(check, name, tmp_path):
+    check(cn.build("dataset", name, **small(DATASETS, name)(tmp_path / "source")))
+
+
+def npy_file(folder):
+    np.save(folder / "r1.npy", made_up_ecg().signal_mv)
+    return folder / "r1.npy"
+
+
+def csv_file(folder):
+    record = made_up_ecg(seconds=2)
+    header = ",".join(record.leads)
+    np.savetxt(folder / "r1.csv", record.signal_mv.T, "%.3f", ",", header=header, comments="")
+    return folder / "r1.csv"
+
+
+DECLARED = {"units": "mV", "sampling_rate_hz": 500.0}
+# ECG formats: what makes a file in a folder, and what has to be declared about it.
+ECG_FORMATS = {
+    "wfdb": (wfdb_record, {}),
+    "npy": (npy_file, {**DECLARED, "leads": made_up_ecg(seconds=1).leads}),
+    "csv": (csv_file, DECLARED),
+}
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.ecg_formats()))
+@conformance("ecg-format")
+def test_every_ecg_format_keeps_its_contract(check, name, tmp_path):
+    make, declared = small(ECG_FORMATS, name)
+    check(REGISTRY.ecg_format(name).spec, make(tmp_path), **declared)
+
+
+def test_every_kind_that_is_registered_has_conformance_checks():
+    from cardionets_core.testing import checks_of
+
+    for kind in {component.spec.kind for component in REGISTRY.components()}:
+        assert checks_of(kind)
