@@ -12,7 +12,7 @@ Prevalence = Literal["ukb", "demo", "enriched"]
 
 
 class SimulatedConfig(Options):
-    """Options of the simulated cohort; everything about a subject follows from them and its index."""
+    """Options of the simulated cohort; with an index they decide everything about a subject."""
 
     subjects: int = Field(2000, ge=1, description="how many subjects")
     seed: int = Field(

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+
 from cardionets_cmr_align.aligner import InfoNce, WeightedInfoNce, batch_recall_at_1
 from cardionets_cmr_align.config import InfoNceConfig, WeightedInfoNceConfig
 from cardionets_cmr_align.loss import info_nce, pair_weights, weighted_info_nce
-
 from cardionets_core.errors import TrainingError
 from cardionets_core.interfaces import Aligner, Features
 

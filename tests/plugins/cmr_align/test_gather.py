@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from cardionets_cmr_align.gather import join
 
 PROGRAM = Path(__file__).with_name("two_processes.py")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from cardionets_cmr_align.loss import (
     cosine_similarity,
     info_nce,

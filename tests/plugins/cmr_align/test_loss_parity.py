@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from cardionets_cmr_align.loss import (
     cosine_similarity,
     info_nce,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from cardionets_cmr_align import pca as pca_module
 from cardionets_cmr_align.aligner import WeightedInfoNce
 from cardionets_cmr_align.config import WeightedInfoNceConfig

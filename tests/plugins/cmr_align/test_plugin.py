@@ -6,10 +6,10 @@ import tomllib
 from importlib import resources
 
 import pytest
-from cardionets_cmr_align.config import InfoNceConfig, WeightedInfoNceConfig
-from cardionets_cmr_align.plugin import cardionets_aligners
 from pydantic import ValidationError
 
+from cardionets_cmr_align.config import InfoNceConfig, WeightedInfoNceConfig
+from cardionets_cmr_align.plugin import cardionets_aligners
 from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.train.config import TrainConfig
 

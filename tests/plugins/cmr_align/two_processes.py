@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import torch
-from cardionets_cmr_align.aligner import InfoNce, WeightedInfoNce
-from cardionets_cmr_align.config import InfoNceConfig, WeightedInfoNceConfig
 from torch import distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from cardionets_cmr_align.aligner import InfoNce, WeightedInfoNce
+from cardionets_cmr_align.config import InfoNceConfig, WeightedInfoNceConfig
 from cardionets_core.interfaces import Features
 
 ECG_INPUTS, ECG_DIM, CMR_DIM = 7, 6, 10
