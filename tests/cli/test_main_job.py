@@ -64,3 +64,35 @@ def test_main_job_retrieves_unseen_subjects_clearly_above_chance(tmp_path):
         mean = np.mean([row.recall for row in rows])
         standard_error = np.sqrt(rows[0].chance / (len(ecg) * len(shuffles)))
         assert abs(mean - rows[0].chance) < 4 * standard_error
+
+
+@pytest.mark.slow
+def test_alignment_of_shuffled_pairs_retrieves_at_chance(tmp_path, monkeypatch):
+    """Trained on other people's cines, tested on true pairs: what is found must be the pairing."""
+    from rich.console import Console
+
+    from cardionets_core.options import given
+    from cardionets_core.train import stages
+    from cardionets_core.train.execute import train_stage
+    from cardionets_core.train.request import TrainRequest
+
+    def shuffled(cohort, *arguments, **options):
+        features = np.array(frozen_features(cohort, *arguments, **options))
+        paired = np.flatnonzero(cohort.roles == "pretrain")
+        features[paired] = features[np.random.default_rng(0).permutation(paired)]
+        return features
+
+    frozen_features = stages.frozen_features
+    monkeypatch.setattr(stages, "frozen_features", shuffled)
+    request = TrainRequest(
+        components={"encoder": "stmem", "aligner": "weighted-infonce"},
+        given=given("tiny"),
+        out=tmp_path / "run",
+        offline=True,
+    )
+    run = train_stage(request, console=Console(quiet=True))
+    results = json.loads((run.path / "results.json").read_text())
+    assert results["test_subjects"] >= 500
+    for row in results["retrieval"]:
+        if row["k"] == 10:
+            assert row["low"] <= row["chance"] <= row["high"]
