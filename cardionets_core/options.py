@@ -104,7 +104,11 @@ def _read_file(path: Path | None) -> dict[str, dict[str, Any]]:
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"--config {path}: {error.strerror}; needed a TOML file of tables: check the path"
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--config {path}: {error}; needed a TOML file of tables") from error
     for name, table in tables.items():
         if not isinstance(table, dict):

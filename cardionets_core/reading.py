@@ -67,8 +67,14 @@ def _format_of(path: Path, format_name: str | None, registry: Registry) -> Provi
     formats = registry.ecg_formats()
     if format_name is not None:
         return registry.ecg_format(format_name)
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED_BYTES)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED_BYTES)
+    except OSError as error:
+        raise EcgError(
+            f"{path.name}: cannot be read ({error.strerror}); needed a file that you may read: "
+            "check its rights"
+        ) from error
     for offered in formats:
         if _sniffs(offered, head):
             return offered
@@ -106,6 +112,9 @@ def find_ecgs(path: Path, registry: Registry | None = None) -> list[Path]:
 
 
 def _is_known(path: Path, registry: Registry) -> bool:
+    # By its ending first: one that may not be read is then reported, not passed over.
+    if any(path.suffix.lower() in offered.spec.suffixes for offered in registry.ecg_formats()):
+        return True
     try:
         _format_of(path, None, registry)
     except EcgError:

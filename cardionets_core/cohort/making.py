@@ -47,6 +47,10 @@ class Making:
             CohortError: If ``out`` exists and may not be touched, or is to be extended and is none.
             UsageError: If it was prepared so that extending it would move somebody.
         """
+        if self.out.is_dir():
+            raise CohortError(
+                f"{self.out} is a folder; name the file to write, e.g. {self.out / 'cohort.h5'}"
+            )
         if self.existing == "extend":
             base = stored_provenance(self.out)
             self._require_same_sides(base)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,23 @@ def remove_leftover(out: Path) -> None:
     plan = _stored_plan(folder_of(out))
     if plan is not None and out.exists() and _run_id(out) == plan["run_id"]:
         shutil.rmtree(folder_of(out), ignore_errors=True)
+
+
+@contextmanager
+def leaving_nothing_of_nothing(out: Path) -> Iterator[None]:
+    """Remove the folder, and a key made meanwhile, where an attempt fails before its first block.
+
+    There is nothing to take up, and a key without ids is of no use.
+    """
+    had_key = ids.key_path(out).exists()
+    try:
+        yield
+    except BaseException:
+        if not any(folder_of(out).glob("*.h5")):
+            shutil.rmtree(folder_of(out), ignore_errors=True)
+            if not had_key and not out.exists():
+                ids.key_path(out).unlink(missing_ok=True)
+        raise
 
 
 def has_plan(out: Path) -> bool:

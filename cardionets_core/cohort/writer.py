@@ -21,7 +21,13 @@ from cardionets_core.cohort.files import (
 )
 from cardionets_core.cohort.making import Existing, Making, Source, stored_attributes
 from cardionets_core.cohort.opening import open_file
-from cardionets_core.cohort.partial import Partial, folder_of, remove_leftover, take_up
+from cardionets_core.cohort.partial import (
+    Partial,
+    folder_of,
+    leaving_nothing_of_nothing,
+    remove_leftover,
+    take_up,
+)
 from cardionets_core.cohort.parts import Part, parts_of, quarantined
 from cardionets_core.cohort.provenance import Provenance
 from cardionets_core.cohort.reading_blocks import Pool, run_blocks, workers_or
@@ -107,7 +113,7 @@ def prepare(
     base = making.base()
     with disk_errors_in_one_line(making.out):
         folder_of(making.out).mkdir(parents=True, exist_ok=True)
-    with only_one(folder_of(making.out), making.out):
+    with only_one(folder_of(making.out), making.out), leaving_nothing_of_nothing(making.out):
         key = making.key(base, resume=resume)
         identity = making.identity(key, base)
         with disk_errors_in_one_line(making.out):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cardionets_core.cohort.reader import open_cohort
 from cardionets_core.ecg.quality import assess
 from cardionets_core.ecg.transform import EcgTransform
-from cardionets_core.errors import CardionetsError, UsageError
+from cardionets_core.errors import CardionetsError, EcgError, UsageError
 from cardionets_core.evaluate.embedding import embed_prepared, transform_of
 from cardionets_core.files import temporary_beside
 from cardionets_core.reading import find_ecgs, read_ecg
@@ -84,28 +84,42 @@ def embed_paths(
 
     Raises:
         UsageError: If there is no ECG file at all.
+        EcgError: If not one of the files can be embedded.
         CardionetsError: If the table cannot be written.
     """
     batches = _prepared_batches(
         transform_of(encoder), list(paths), workers=workers, executor=executor, declared=declared
     )
     schema = _schema(encoder.pooled_dim)
-    embedded = failed = 0
+    embedded = 0
+    failed: list[PreparedEcg] = []
     temporary = temporary_beside(out)
     try:
         with disk_errors(out), pq.ParquetWriter(temporary, schema) as writer:
             for batch in batches:
                 writer.write_table(_table(encoder, batch, weights, schema))
-                good = sum(ecg.prepared is not None for ecg in batch)
-                embedded, failed = embedded + good, failed + len(batch) - good
+                bad = [ecg for ecg in batch if ecg.prepared is None]
+                embedded, failed = embedded + len(batch) - len(bad), failed + bad
                 on_batch(len(batch))
-        if embedded + failed == 0:
-            raise UsageError("no ECG file of a known format is there; name files or their folder")
+        if embedded == 0:
+            raise _nothing_embedded(failed)
         with disk_errors(out):
             temporary.replace(out)
     finally:
-        temporary.unlink(missing_ok=True)
-    return embedded, failed
+        with disk_errors(out):
+            temporary.unlink(missing_ok=True)
+    return embedded, len(failed)
+
+
+def _nothing_embedded(failed: list[PreparedEcg]) -> CardionetsError:
+    if not failed:
+        return UsageError("no ECG file of a known format is there; name files or their folder")
+    first = failed[0]
+    if len(failed) == 1:
+        return EcgError(f"{first.record} cannot be embedded: {first.reason}")
+    return EcgError(
+        f"not one of {len(failed)} files can be embedded; the first, {first.record}: {first.reason}"
+    )
 
 
 def _prepared_batches(

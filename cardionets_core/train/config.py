@@ -17,7 +17,7 @@ class TrainConfig(Options):
     epochs: int = Field(100, ge=1, description="passes over the training subjects")
     batch_size: int = Field(64, ge=2, description="samples per optimiser step, over all processes")
     accumulate: int = Field(1, ge=1, description="parts that a batch is split into, to fit memory")
-    lr: float = Field(1e-3, gt=0, description="highest learning rate")
+    lr: float = Field(1e-3, gt=0, allow_inf_nan=False, description="highest learning rate")
     lr_per_256: bool = Field(False, description="multiply lr by batch_size / 256")
     warmup_epochs: float = Field(0, ge=0, description="epochs of linear warm-up from 0")
     schedule: Literal["cosine", "constant"] = Field(
@@ -32,6 +32,12 @@ class TrainConfig(Options):
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm, or none")
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss before stopping, or none"
+    )
+    checkpoint_every_s: float = Field(
+        0.0,
+        ge=0,
+        description="least time between checkpoints; 0 writes one after every epoch",
+        json_schema_extra={"unit": "s"},
     )
     precision: Precision = Field(
         "auto", description="auto: bf16 on a CUDA device that has it, else float32"

@@ -70,6 +70,8 @@ def train_stage(
     request = replace(request, out=out)
     cohort = decided_by_first(place.fabric, lambda: find_cohort(request, registry, place.console))
     plan = replace_options(plan, cohort=str(cohort.resolve()))
+    # Before there is a run folder, which a command that is put right would have to clear away.
+    decided_by_first(place.fabric, lambda: _check_cohort(plan))
     manifest = _manifest(plan, place.fabric)
     run = decided_by_first(place.fabric, lambda: RunFolder.create(out, manifest))
     return _carry_out(plan, run, place, resume=False)
@@ -180,6 +182,11 @@ def _end(run: RunFolder, place: _Place, **entries: str) -> None:
             run.update_manifest(**entries)
 
 
+def _check_cohort(plan: Plan) -> None:
+    with open_cohort(Path(plan.cohort)) as cohort:
+        usable_rows(plan, cohort)
+
+
 def _check_data(plan: Plan, run: RunFolder, cohort: Cohort, *, resume: bool) -> None:
     """A run resumed on another cohort would not be the run that was started."""
     known, now = run.manifest.get("data_hash"), cohort.content_hash
@@ -188,8 +195,6 @@ def _check_data(plan: Plan, run: RunFolder, cohort: Cohort, *, resume: bool) -> 
             f"the cohort has changed since this run began ({known[:12]} then, {now[:12]} now); "
             "put the old file back or start a new run"
         )
-    # Before the needs are trained, which may take long.
-    usable_rows(plan, cohort)
     run.update_manifest(data_hash=now)
 
 

@@ -90,6 +90,7 @@ class Loop:
         self.steps_per_epoch = len(self._batches(epoch=0))
         self.state = TrainState(0, 0, -1, math.inf, {}, {}, {}, {})
         self._trained_samples, self._trained_s = 0, 0.0
+        self._saved_at_s = time.monotonic()
 
     def fit(self, *, resume: bool) -> FitResult:
         """Train to the end, or until patience runs out.
@@ -230,8 +231,16 @@ class Loop:
         return self.config.patience is not None and waited >= self.config.patience
 
     def _keep(self, log: MetricsLog, rows: list[Row]) -> None:
-        """Log an epoch, then write the checkpoint: a resumed run never misses a logged row."""
+        """Log an epoch, then write the checkpoint if one is due.
+
+        Rows logged since the last checkpoint are cut when a run is resumed from it.
+        """
         log.write(*rows)
+        last = self.state.epoch == self.config.epochs or self._out_of_patience()
+        waited_s = time.monotonic() - self._saved_at_s
+        if not last and waited_s < self.config.checkpoint_every_s:
+            return
+        self._saved_at_s = time.monotonic()
         self.state.model = self.stage.module.state_dict()
         self.state.optimizer = self.plain_optimizer.state_dict()
         self.state.scaler = self.fabric.strategy.precision.state_dict()

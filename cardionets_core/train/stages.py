@@ -222,18 +222,28 @@ def usable_rows(plan: Plan, cohort: Cohort) -> tuple[NDArray[np.int64], NDArray[
         for split in ("train", "val")
     )
     if not len(val):
-        val, keep = train[::_BORROWED_EVERY], np.ones(len(train), dtype=bool)
-        keep[::_BORROWED_EVERY] = False
-        train = train[keep]
+        train, val = _borrowed(train, cohort)
     if len(train) < 2 or not len(val):
         needed = " and ".join(
             name for name, wanted in (("ECG", with_ecg), ("cine", with_cine)) if wanted
         )
         raise TrainingError(
             f"{cohort.path}: {len(train) + len(val)} usable records with {needed} and the role "
-            "pretrain; at least 3 are needed: see `cardionets inspect`, or prepare more"
+            "pretrain; at least 3, of 2 subjects or more, are needed: see `cardionets inspect`, "
+            "or prepare more"
         )
     return train, val
+
+
+def _borrowed(
+    rows: NDArray[np.int64], cohort: Cohort
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and to validate on; all records of a subject stay together."""
+    _, first, person = np.unique(cohort.subject_ids[rows], return_index=True, return_inverse=True)
+    # Persons are numbered as they first appear, whatever their ids.
+    number = np.argsort(np.argsort(first))[person]
+    lent = number % _BORROWED_EVERY == 0
+    return rows[~lent], rows[lent]
 
 
 def _ecg_source(

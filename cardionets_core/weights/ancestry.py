@@ -8,6 +8,7 @@ from cardionets_core.cohort.guard import Fingerprints, SimulatedRange
 from cardionets_core.weights.header import WeightsHeader
 
 FINGERPRINTS_FILE = "fingerprints.npz"
+_RUN_FILE = "run.json"
 
 
 def ancestry_of(path: Path, header: WeightsHeader) -> Fingerprints:
@@ -21,10 +22,13 @@ def ancestry_of(path: Path, header: WeightsHeader) -> Fingerprints:
         header: Its header.
 
     Raises:
-        CohortError: If a run folder's fingerprints are not readable.
+        CohortError: If a run folder's fingerprints are missing or not readable.
     """
     seen = Fingerprints.empty()
     ranges = [SimulatedRange(*r) for step in header.lineage for r in step.simulated_ranges]
     public = Fingerprints(seen.signals, seen.subjects, tuple(ranges))
     beside = path.parent / FINGERPRINTS_FILE
-    return public.merge(Fingerprints.load(beside)) if beside.is_file() else public.merge(seen)
+    if not beside.exists() and not (path.parent / _RUN_FILE).exists():
+        return public.merge(seen)
+    # A run folder without them is not one that has seen nobody.
+    return public.merge(Fingerprints.load(beside))

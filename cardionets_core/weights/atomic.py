@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path}: the disk is full and nothing was kept; free space, or write elsewhere "
                 "(downloads: set CARDIONETS_CACHE)"
             ) from error
+        # By number: the text that pyarrow gives names our temporary file.
+        reason = os.strerror(error.errno) if error.errno else error
         raise WeightsError(
-            f"{path}: cannot be written ({error.strerror or error}); choose a folder that exists "
+            f"{path}: cannot be written ({reason}); choose a folder that exists "
             "and is yours (downloads: set CARDIONETS_CACHE)"
         ) from error
 

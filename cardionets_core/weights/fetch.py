@@ -93,6 +93,8 @@ def fetch(
         UnknownNameError: If it is neither a zoo id nor a path.
     """
     text = os.fspath(name)
+    if not text:
+        raise WeightsError("no weights are named; needed a zoo id, run folder, file or url")
     session = _Session(
         is_offline() if offline is None else offline, Cache(cache_dir or default_cache_dir())
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cardionets_cli.console import out as console
+from cardionets_core.errors import UsageError
 
 
 def embed(
@@ -35,6 +36,12 @@ def embed(
 
     A file that cannot be read is a row of the table with its reason.
     """
+    if out.suffix.lower() != ".parquet":
+        raise UsageError(f"--out {out}: needed a name that ends in .parquet, as that is written")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}; make it, or name another")
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; name a file in it")
     import torch
 
     from cardionets_core.evaluate.embed_files import embed_paths

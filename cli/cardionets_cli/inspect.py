@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ import typer
 from rich.table import Table
 
 from cardionets_cli.console import out as console
+from cardionets_core.errors import CohortError
 
 if TYPE_CHECKING:
     from cardionets_core.cohort.tables import Table as CohortTable
@@ -28,16 +31,29 @@ def inspect(
 
     folder = out or cohort.parent
     with open_cohort(cohort) as opened:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for found in summary(opened):
             console.print(_printable(found), "")
-        folder.mkdir(parents=True, exist_ok=True)
         sheets = {"ecg": draw_ecg_sheet, "cine": draw_cine_sheet}
         for name, draw in sheets.items():
             chosen = pick_rows(opened, rows, with_cine=name == "cine")
             if len(chosen):
                 path = folder / f"{cohort.stem}-{name}.png"
-                draw(opened, chosen, path)
+                with _writing(path):
+                    draw(opened, chosen, path)
                 console.print(f"{name} sheet: {path}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CohortError(
+            f"{path}: the pictures cannot be written there ({error.strerror or error}); "
+            "name another folder with --out, or free space"
+        ) from error
 
 
 def _printable(found: CohortTable) -> Table:

@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 # A dataset may have a seed of its own: then one --seed serves both.
 _SHARED = {"seed"}
+_LARGEST_SEED = 2**63 - 1
 _EXISTING: tuple[Literal["overwrite", "extend"], ...] = ("overwrite", "extend")
 
 
@@ -102,6 +103,10 @@ def _command(component: Component) -> Callable[..., None]:
 def _run(component: Component, values: Mapping[str, Any], *, own: Any, roles: Any) -> None:
     if values.get("overwrite") and values.get("extend"):
         raise UsageError("--overwrite replaces a cohort and --extend keeps it; give one of the two")
+    if not 0 <= values.get("seed", 0) <= _LARGEST_SEED:
+        raise UsageError(f"--seed {values['seed']}: needed a whole number from 0 to 2**63 - 1")
+    if values.get("workers", 1) < 1:
+        raise UsageError(f"--workers {values['workers']}: needed 1 or more, or leave it out")
     request = _request(component, values, own, roles)
     if values.get("dry_run"):
         _count(request)

@@ -108,12 +108,15 @@ def train(
 
 
 def _pairs(items: list[str]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for item in items:
         role, equals, name = item.partition("=")
         if not equals or not role or not name:
             raise UsageError(f"--weights {item!r}: needed ROLE=RUN, e.g. encoder=runs/ssl")
-        pairs[role] = name
+        if pairs.setdefault(role, name) != name:
+            raise UsageError(
+                f"--weights {role} is given twice, as {pairs[role]} and {name}; keep one"
+            )
     return pairs
 
 

@@ -46,4 +46,8 @@ class WfdbFolderConfig(Options):
     def _stays_below_the_folder(cls, pattern: str) -> str:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise ValueError(f"{pattern!r} leaves the folder; needed a glob below it")
+        if any("**" in part and part != "**" for part in Path(pattern).parts):
+            raise ValueError(
+                f"{pattern!r} has ** beside other letters; needed it alone, as in **/*"
+            )
         return pattern

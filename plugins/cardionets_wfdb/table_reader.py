@@ -131,8 +131,10 @@ def _read_cells(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
     _check_size(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EcgError(f"the table is not UTF-8 text ({type(error).__name__})") from error
+    except OSError as error:
+        raise EcgError(f"the table cannot be read ({error.strerror}); check its rights") from error
+    except UnicodeDecodeError as error:
+        raise EcgError("the table is not UTF-8 text; needed that: save it as UTF-8") from error
     first_line = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first_line.count)
     rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(row)]

@@ -28,6 +28,8 @@ _LARGEST_HEADER_BYTES = 1 << 20
 # Bytes per sample of the formats whose files have a size that can be told from the header.
 _BYTES_PER_SAMPLE = {"8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"212": 1.5}
+_SHOWN_SIGNALS = 12
+_SHOWN_CHARACTERS = 12
 _UNREADABLE = (
     AttributeError,
     IndexError,
@@ -191,7 +193,7 @@ def _lead_rows(header: Any, declared: Sequence[str] | None) -> dict[str, int]:
         if len(wanted) != len(named) or (any(named) and wanted != named):
             raise LeadError(
                 f"declared leads {', '.join(declared)}, but the WFDB header has "
-                f"{', '.join(map(str, header.sig_name))}; leave them out or correct them"
+                f"{_few(header.sig_name)}; leave them out or correct them"
             )
         named = wanted
     rows: dict[str, int] = {}
@@ -203,10 +205,16 @@ def _lead_rows(header: Any, declared: Sequence[str] | None) -> dict[str, int]:
         rows[name] = row
     if not rows:
         raise LeadError(
-            f"WFDB signals {', '.join(map(str, header.sig_name))}: none is one of the 12 leads; "
+            f"WFDB signals {_few(header.sig_name)}: none is one of the 12 leads; "
             "declare leads=[...] in the order of the signals"
         )
     return rows
+
+
+def _few(names: Sequence[str | None]) -> str:
+    """Some signal names, cut short: in a broken header a name may be half a line of it."""
+    shown = ", ".join(str(name)[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_SIGNALS])
+    return shown if len(names) <= _SHOWN_SIGNALS else f"{shown}, ... ({len(names)} in all)"
 
 
 def _mv_per_unit(found: str, declared: str | None) -> float:

@@ -282,3 +282,11 @@ def test_debug_shows_the_traceback_and_an_unforeseen_error_asks_for_it(prepare, 
         told.err
     )
     assert told.code == 1
+
+
+def test_a_folder_in_place_of_the_cohort_is_refused_before_anything_is_read(command, tmp_path):
+    (tmp_path / "there").mkdir()
+    ended = command("prepare", "simulated", "--subjects", "2", "--out", "there", "--overwrite")
+    assert ended.code == 1
+    assert "there is a folder; name the file to write" in ended.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there"]

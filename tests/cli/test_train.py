@@ -298,3 +298,10 @@ def test_a_need_without_weights_is_trained_first_and_said(command, cohort):
     assert [step["stage"] for step in manifest("align")["lineage"]] == [
         "cmr-pretraining", "alignment",
     ]  # fmt: skip
+
+
+def test_a_cohort_that_cannot_be_used_leaves_no_run_folder(command, tmp_path):
+    (tmp_path / "junk.h5").write_bytes(b"no cohort")
+    ended = command("train", "--encoder", "stmem", "--cohort", "junk.h5", "--out", "run")
+    refused(ended, "junk.h5", code=1)
+    assert not (tmp_path / "run").exists()

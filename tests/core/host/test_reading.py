@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import cardionets_core as cn
 from cardionets_core.errors import EcgError, PluginError, UnknownNameError
+from cardionets_core.reading import find_ecgs
 from cardionets_core.testing import made_up_ecg
 
 FORMAT = """
@@ -93,3 +96,16 @@ def test_a_file_of_no_known_format_is_refused_with_the_list(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(EcgError, match="no such file"):
         cn.read_ecg(tmp_path / "absent.hea")
+
+
+def test_a_file_that_may_not_be_read_is_found_and_then_named_in_the_error(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    file.write_text("I,II\n0,0\n")
+
+    def refuse(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert find_ecgs(tmp_path) == [file]
+    with pytest.raises(EcgError, match=r"a\.csv: cannot be read \(Permission denied\)"):
+        cn.read_ecg(file, units="mV", sampling_rate_hz=500)

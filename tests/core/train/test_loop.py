@@ -188,6 +188,18 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_checkpoint(fit, monkeypatch)
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("every_s", "written"), [(0.0, [1, 2, 3]), (1e6, [3])])
+def test_checkpoints_keep_their_distance_and_the_last_epoch_always_has_one(
+    fit, monkeypatch, every_s, written
+):
+    epochs = []
+    monkeypatch.setattr(
+        "cardionets_core.train.loop.save_checkpoint", lambda _, state: epochs.append(state.epoch)
+    )
+    fit(MadeUpStage(), checkpoint_every_s=every_s)
+    assert epochs == written
+
+
 def test_a_broken_checkpoint_is_refused_and_not_unpickled(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"cos\nsystem\n(S'touch harm'\ntR.")
     with pytest.raises(TrainingError, match="not a readable checkpoint"):

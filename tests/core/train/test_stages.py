@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import types
 from dataclasses import replace
 
 import h5py
@@ -19,8 +20,11 @@ from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.errors import LeakageError, TrainingError
 from cardionets_core.registry import default_registry
 from cardionets_core.train.align import AlignmentModel, AlignStage
+from cardionets_core.train.checkpoint import load_checkpoint
 from cardionets_core.train.ecg_source import EcgSource
 from cardionets_core.train.pretrain import PretrainStage
+from cardionets_core.train.stages import usable_rows
+from cardionets_core.weights.file import load_tensors
 from cardionets_core.weights.header import read_header
 from cardionets_core.weights.load import load
 
@@ -212,3 +216,68 @@ def test_a_cohort_without_usable_ecgs_cannot_be_trained_on(trainer, tmp_path):
     cohort = without(trainer.cohort, tmp_path / "cine-only.h5", "ecg/present")
     with pytest.raises(TrainingError, match="0 usable records with ECG"):
         trainer.train(trainer.ecg("no-ecgs", cohort=cohort))
+
+
+def test_ecgs_are_filtered_once_for_all_epochs_and_runs(trainer, tmp_path, monkeypatch):
+    monkeypatch.setenv("CARDIONETS_CACHE", str(tmp_path / "cache"))
+    filtered = []
+    prepare = EcgTransform.prepare
+
+    def counted(self, signal_mv):
+        filtered.append(len(signal_mv))
+        return prepare(self, signal_mv)
+
+    monkeypatch.setattr(EcgTransform, "prepare", counted)
+    trainer.train(trainer.ecg("first"))
+    assert sum(filtered) == 30
+    trainer.train(trainer.ecg("other-crops-and-seed", "data.eval_crops=2", seed=1))
+    assert sum(filtered) == 30
+    trainer.train(trainer.ecg("other-filter", "data.high_pass_hz=0.5"))
+    assert sum(filtered) == 60
+
+
+def test_run_json_tells_how_the_run_came_about(trained):
+    told = trained.align.manifest
+    assert {"command", "plan", "versions", "seed", "data_hash", "machine", "lineage"} <= set(told)
+    assert {"device", "threads", "precision", "processes", "compile"} <= set(told["machine"])
+    assert {"python", "cardionets", "torch", "numpy"} <= set(told["versions"])
+    assert {*told["plan"]["parts"]} == {"encoder", "cmr_encoder", "aligner"}
+    assert told["data"]["content_hash"] == told["data_hash"]
+    assert [step["stage"] for step in told["lineage"]] == [
+        "ecg-pretraining", "cmr-pretraining", "alignment",
+    ]  # fmt: skip
+    assert all(step["licence"] == "MIT" for step in told["lineage"])
+
+
+def test_pca_and_sigma_come_back_with_the_checkpoint(trained):
+    tensors = load_tensors(trained.align.path / "weights.safetensors", "aligner")
+    kept = load_checkpoint(trained.align.path)
+    for name in ("pca_components", "cmr_mean", "sigma"):
+        assert torch.isfinite(tensors[name]).all()
+        assert tensors[name].abs().sum() > 0
+        assert torch.equal(tensors[name], kept.model[f"aligner.{name}"])
+
+
+def test_without_validation_subjects_some_are_lent_whole():
+    rows = np.arange(40)
+    people = np.array([f"{7 * (row // 4) % 10:02d}" for row in rows])
+    cohort = types.SimpleNamespace(
+        subject_ids=people,
+        select=lambda *, split, **_: rows if split == "train" else rows[:0],
+    )
+    train, val = usable_rows(types.SimpleNamespace(stage="ecg-pretraining"), cohort)
+    assert sorted([*train, *val]) == rows.tolist()
+    assert len(val) == 4
+    assert not set(people[train]) & set(people[val])
+
+
+def test_tensorboard_holds_the_numbers_of_the_metrics_log(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(trained.align.path / "tensorboard"))
+    board.Reload()
+    logged = [row for row in trained.align.metrics() if row["phase"] == "val"]
+    shown = board.Scalars("val/loss")
+    assert [event.step for event in shown] == [row["step"] for row in logged]
+    assert [event.value for event in shown] == pytest.approx([row["loss"] for row in logged])
+    assert {"train/lr", "val/w_q50", "val/recall_at_1"} <= set(board.Tags()["scalars"])

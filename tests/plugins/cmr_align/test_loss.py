@@ -133,3 +133,15 @@ def test_a_zero_vector_stays_zero_with_a_finite_gradient():
     unit.sum().backward()
     assert (unit == 0).all()
     assert torch.isfinite(vectors.grad).all()
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_weights_lie_between_0_and_1_in_every_precision(draw, autocast, dtype):
+    phi = 1000 + 1e-3 * draw(16, 8)
+    phi[8:] = phi[:8]  # equal hearts, where products would leave a negative distance
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        weights = pair_weights(phi.to(dtype), 0.5)
+    assert weights.dtype == torch.float32
+    assert 0 <= weights.min() <= weights.max() <= 1
+    assert torch.equal(weights, weights.T)

@@ -1,0 +1,117 @@
+"""The presets hold the numbers of the method's table, stage by stage."""
+
+from __future__ import annotations
+
+import pytest
+
+from cardionets_core.ecg.transform_config import EcgTransformConfig
+from cardionets_core.options import Given, component_options, stage_options
+from cardionets_core.registry import default_registry
+from cardionets_core.train.config import TrainConfig
+
+RELEASED_TRANSFORM = {
+    "sampling_rate_hz": 250, "crop_samples": 2250, "eval_crops": 3, "high_pass_hz": 0.67,
+    "low_pass_hz": 40.0, "butterworth_order": 5, "standardise": "crop-zscore",
+    "filter_order": "crop-then-filter", "resampling": "fourier",
+}  # fmt: skip
+TRANSFORM = {
+    "paper": RELEASED_TRANSFORM,
+    "released-code": {**RELEASED_TRANSFORM, "assumed_source_rate_hz": 500,
+                      "eval_crop_rule": "released-code"},
+    "recommended": {**RELEASED_TRANSFORM, "resampling": "polyphase", "standardise": "lead-sd",
+                    "filter_order": "filter-then-crop"},
+    "tiny": {**RELEASED_TRANSFORM, "resampling": "polyphase", "standardise": "lead-sd",
+             "filter_order": "filter-then-crop", "sampling_rate_hz": 100, "crop_samples": 500},
+}  # fmt: skip
+STMEM_BASE = {
+    "width": 768, "depth": 12, "heads": 12, "head_dim": 64, "patch_samples": 75,
+    "patches_per_lead": 30, "mask_ratio": 0.75, "decoder_width": 256, "decoder_depth": 4,
+    "normalise_targets": True,
+}  # fmt: skip
+VIT_BASE = {
+    "width": 768, "depth": 12, "heads": 12, "patch": 16, "view_size": 96, "view_frames": 50,
+    "pooling": "cls", "mask_ratio": 0.75, "normalise_targets": False,
+}  # fmt: skip
+MODELS = {
+    ("stmem", "paper"): STMEM_BASE,
+    ("stmem", "released-code"): STMEM_BASE,
+    ("stmem", "recommended"): STMEM_BASE,
+    ("stmem", "tiny"): {"width": 64, "depth": 2, "heads": 2, "patch_samples": 50,
+                        "patches_per_lead": 10, "mask_ratio": 0.5},
+    ("vit-cmr", "paper"): VIT_BASE,
+    ("vit-cmr", "released-code"): {**VIT_BASE, "pooling": "cls-before-norm"},
+    ("vit-cmr", "recommended"): VIT_BASE,
+    ("vit-cmr", "tiny"): {"width": 64, "depth": 2, "patch": 8, "view_size": 48, "view_frames": 10,
+                          "frame_start": 2, "frame_step": 5, "pooling": "flatten",
+                          "mask_ratio": 0.75},
+    ("weighted-infonce", "paper"): {"temperature": 0.05, "sigma": 0.5, "projection_dim": 256,
+                                    "pca_components": 128, "whiten": False,
+                                    "learnable_temperature": False, "standardise_cmr": False},
+    ("weighted-infonce", "released-code"): {"temperature": 0.05, "sigma": 0.5,
+                                            "projection_dim": 256, "pca_components": 128,
+                                            "learnable_temperature": False,
+                                            "standardise_cmr": False},
+    ("weighted-infonce", "recommended"): {"temperature": 0.07, "temperature_floor": 0.01,
+                                          "learnable_temperature": True, "sigma": "median",
+                                          "projection_dim": 256},
+    ("weighted-infonce", "tiny"): {"temperature": 0.1, "learnable_temperature": False,
+                                   "sigma": "median", "projection_dim": 64,
+                                   "pca_components": 128},
+}  # fmt: skip
+TRAINING = {
+    # ST-MEM's own pre-training; the paper itself starts from published weights.
+    ("stmem", "paper"): {"lr": 1.5e-4, "lr_per_256": True, "betas": (0.9, 0.95)},
+    ("stmem", "recommended"): {"batch_size": 1024, "epochs": 400, "warmup_epochs": 40,
+                               "weight_decay": 0.05, "lr": 1.5e-4, "lr_per_256": True},
+    ("stmem", "tiny"): {"batch_size": 64, "epochs": 60, "peak_lr": 2e-3},
+    ("vit-cmr", "paper"): {"batch_size": 32, "epochs": 400, "warmup_epochs": 40, "peak_lr": 1e-4},
+    ("vit-cmr", "released-code"): {"batch_size": 128, "peak_lr": 5e-4, "weight_decay": 0.05,
+                                   "weight_decay_exempt": "none", "betas": (0.9, 0.95)},
+    ("vit-cmr", "recommended"): {"batch_size": 32, "epochs": 400, "warmup_epochs": 40,
+                                 "peak_lr": 1e-4, "weight_decay": 0.05,
+                                 "weight_decay_exempt": "bias-and-norm"},
+    ("vit-cmr", "tiny"): {"batch_size": 64, "epochs": 20, "peak_lr": 2e-3},
+    ("weighted-infonce", "paper"): {"batch_size": 256, "epochs": 400, "warmup_epochs": 40,
+                                    "peak_lr": 1e-3},
+    ("weighted-infonce", "released-code"): {"epochs": 100, "warmup_epochs": 20, "peak_lr": 1e-3,
+                                            "weight_decay": 0.05, "weight_decay_exempt": "none",
+                                            "betas": (0.9, 0.999), "precision": "16",
+                                            "clip_norm": None},
+    ("weighted-infonce", "recommended"): {"epochs": 100, "warmup_epochs": 10, "peak_lr": 3e-4,
+                                          "weight_decay": 0.05,
+                                          "weight_decay_exempt": "bias-and-norm"},
+    ("weighted-infonce", "tiny"): {"batch_size": 128, "epochs": 28, "peak_lr": 1e-3,
+                                   "precision": "32"},
+}  # fmt: skip
+KINDS = {"stmem": "encoder", "vit-cmr": "encoder", "weighted-infonce": "aligner"}
+
+
+def component(name):
+    return default_registry().find(KINDS[name], name)
+
+
+def differing(options, table):
+    return {n: (getattr(options, n), v) for n, v in table.items() if getattr(options, n) != v}
+
+
+@pytest.mark.parametrize(("name", "preset"), MODELS)
+def test_models_are_those_of_the_method(name, preset):
+    options = component_options(component(name), KINDS[name], Given(preset))
+    assert not differing(options, MODELS[name, preset])
+
+
+@pytest.mark.parametrize(("name", "preset"), TRAINING)
+def test_training_is_that_of_the_method(name, preset):
+    options = stage_options(TrainConfig, component(name), "train", Given(preset))
+    assert options.peak_lr == pytest.approx(TRAINING[name, preset].get("peak_lr", options.peak_lr))
+    table = {n: v for n, v in TRAINING[name, preset].items() if n != "peak_lr"}
+    assert not differing(options, {"schedule": "cosine", **table})
+
+
+@pytest.mark.parametrize("preset", TRANSFORM)
+@pytest.mark.parametrize("name", ["stmem", "weighted-infonce"])
+def test_encoder_and_aligner_have_the_transform_of_the_method(name, preset):
+    options = stage_options(EcgTransformConfig, component(name), "data", Given(preset))
+    assert not differing(options, TRANSFORM[preset])
+    other = stage_options(EcgTransformConfig, component("stmem"), "data", Given(preset))
+    assert options == other
