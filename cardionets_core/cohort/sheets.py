@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from cardionets_core.cohort.files import write_whole
 from cardionets_core.cohort.reader import Cohort
 from cardionets_core.ecg.canonical import CANONICAL_LEADS, CANONICAL_RATE_HZ, CANONICAL_SECONDS
+from cardionets_core.ecg.quality import heart_rate_and_r_peaks
+from cardionets_core.ecg.record import EcgRecord
 from cardionets_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +125,9 @@ def _draw_ecg(axes: Axes, cohort: Cohort, row: int) -> None:
             lead = CANONICAL_LEADS.index(name)
             label = f"{name}*" if derived[lead] else name
             _draw_lead(axes, label, signal_mv[lead], (place * length_s, length_s), baseline_mv)
-    _caption(axes, cohort, row)
+    record = EcgRecord(signal_mv, CANONICAL_LEADS, float(CANONICAL_RATE_HZ))
+    rate = heart_rate_and_r_peaks(record)
+    _caption(axes, cohort, row, "" if rate is None else f"{rate.beats_per_minute:.0f} beats/min")
 
 
 def _draw_lead(
@@ -186,14 +190,15 @@ def _draw_cine(axes: Axes, frames: NDArray[np.uint8], numbers: NDArray[np.int64]
     axes.set_axis_off()
 
 
-def _caption(axes: Axes, cohort: Cohort, row: int) -> None:
-    """Who this is, above a panel: HMAC id, sex, age, side, and quality flags if there are any."""
+def _caption(axes: Axes, cohort: Cohort, row: int, measured: str = "") -> None:
+    """Who this is, above a panel: HMAC id, sex, age, side, what was measured, quality flags."""
     age_years = float(cohort.ages_years[row])
     person = [
         str(cohort.record_ids[row]),
         str(cohort.sexes[row]) if cohort.sexes[row] != "unknown" else "",
         "" if np.isnan(age_years) else f"{age_years:.0f} years",
         f"{cohort.roles[row]} {cohort.splits[row]}",
+        measured,
     ]
     axes.set_title(", ".join(filter(None, person)), loc="left", fontsize=9, color=_INK)
     flags = cohort.quality_flags(row)

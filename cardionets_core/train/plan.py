@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from cardionets_core.config import Options
+from cardionets_core.ecg.transform import EcgTransform
 from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.errors import ConfigError, UsageError
 from cardionets_core.options import Given, OptionsT, component_options, stage_options
@@ -19,6 +20,7 @@ from cardionets_core.train.request import TrainRequest, stage_name
 from cardionets_core.weights.atomic import sha256_of
 from cardionets_core.weights.fetch import fetch
 from cardionets_core.weights.header import PartHeader, read_header
+from cardionets_core.weights.load import check_transform, transform_of
 
 Source = Literal["random", "train", "weights"]
 NEEDS_FOLDER = "needs"
@@ -257,7 +259,17 @@ def _with_transform(
                 f"{plan.transform['config'].get(name)!r}; leave it out, or replace the "
                 "preprocessing with --new-transform"
             )
+    _check_aligner(plan, registry)
     return plan
+
+
+def _check_aligner(plan: Plan, registry: Registry) -> None:
+    """An aligner's weights are used with the preprocessing that they were trained behind."""
+    part = plan.parts.get("aligner")
+    if part is None or part.source != "weights" or plan.transform is None:
+        return
+    path = fetch(str(part.weights), offline=plan.offline or None, registry=registry).path
+    check_transform(transform_of(read_header(path)), EcgTransform.from_state(plan.transform))
 
 
 def _check_fit(part: PartPlan, data: EcgTransformConfig) -> None:

@@ -47,11 +47,6 @@ def canonical(licence: str) -> str:
     return _CANONICAL.get(licence.strip().casefold(), licence.strip())
 
 
-def is_known(licence: str) -> bool:
-    """Whether the table says what this licence asks for."""
-    return canonical(licence) in _OBLIGATIONS
-
-
 def strictest(*licences: str) -> str:
     """The licence that a work made from works under these licences takes.
 

@@ -84,6 +84,16 @@ def test_aligning_starts_from_a_run_and_inherits_its_transform(run, command, coh
     assert headers[1].notes == ()
 
 
+def test_an_aligner_trained_behind_another_transform_is_refused_side_by_side(run, command, cohort):
+    ended = command(*ALIGN, "--cohort", cohort, "--out", "align", "--weights", f"encoder={run}",
+                    "--weights", "cmr_encoder=random",
+                    "--weights", "aligner=cardionets-tiny-simulated")  # fmt: skip
+    assert ended.code == 1
+    assert "the weights were trained with preprocessing" in ended.err
+    assert "SD of V1 in mV" in ended.err
+    assert not Path("align").exists()
+
+
 def test_flags_win_over_the_file_and_the_file_over_the_preset(command, cohort, tmp_path):
     (tmp_path / "options.toml").write_text("[train]\nepochs = 7\nlr = 0.5\n")
     file = ["--config", "options.toml"]
