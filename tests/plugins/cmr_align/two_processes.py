@@ -3,6 +3,7 @@
 Usage: two_processes.py RANK COUNTS FOLDER, COUNTS like 3,5: rows of each process.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -75,8 +76,12 @@ def main(rank, counts, folder):
         wrapped = DistributedDataParallel(step)
         found[name] = loss_and_gradients(step, wrapped, ecg[own], cmr[own])
     torch.save(found, folder / f"rank{rank}.pt")
+    # Neither goes before the other is done.
+    dist.barrier()
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), [int(c) for c in sys.argv[2].split(",")], Path(sys.argv[3]))
+    # Everything is on disk. torch's threads may abort a process that tears itself down after DDP.
+    os._exit(0)
