@@ -48,6 +48,7 @@ PROGRAMS = (
     Program("Models", ("models.py",), {}, table=True),
     Program("Reading and preprocessing, one core", ("preprocessing.py",), ONE_THREAD),
     Program("Simulated cohort, one core", ("simulated.py",), ONE_THREAD),
+    Program("Bootstrap and permutation tests", ("resampling.py",), {}),
 )
 
 
