@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cardionets_core.cohort.reader import open_cohort as open_cohort
     from cardionets_core.ecg.record import EcgRecord as EcgRecord
     from cardionets_core.evaluate.embedding import embed as embed
+    from cardionets_core.evaluate.predicting import load_predictor as load_predictor
+    from cardionets_core.evaluate.predicting import predict as predict
     from cardionets_core.hookspecs import hookimpl as hookimpl
     from cardionets_core.interfaces import Diagnosis as Diagnosis
     from cardionets_core.interfaces import Features as Features
@@ -37,7 +39,9 @@ _HOME = {
     "embed": "evaluate.embedding",
     "hookimpl": "hookspecs",
     "load": "weights.load",
+    "load_predictor": "evaluate.predicting",
     "open_cohort": "cohort.reader",
+    "predict": "evaluate.predicting",
     "read_ecg": "reading",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table above is the one place for the names

@@ -55,6 +55,10 @@ class CohortError(CardionetsError):
     """A cohort file that is missing, broken or of another layout version."""
 
 
+class LabelsError(CardionetsError):
+    """Labels that are missing, contradict each other, or do not tell records apart."""
+
+
 class LeakageError(CardionetsError):
     """A subject or signal would be on both sides of a training and test border."""
 
@@ -73,3 +77,7 @@ class TrainingError(CardionetsError):
 
 class EvaluationError(CardionetsError):
     """Numbers that cannot be evaluated: empty, not paired up or not finite."""
+
+
+class StudyError(CardionetsError):
+    """Runs of a study failed; what the others gave is there."""

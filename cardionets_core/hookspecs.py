@@ -12,7 +12,14 @@ from collections.abc import Iterable
 
 import pluggy
 
-from cardionets_core.spec import ComponentSpec, ConverterSpec, EcgFormat, ZooEntry
+from cardionets_core.spec import (
+    ComponentSpec,
+    ConverterSpec,
+    EcgFormat,
+    TaskSpec,
+    VariantSpec,
+    ZooEntry,
+)
 
 PROJECT = "cardionets"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -80,6 +87,43 @@ def cardionets_datasets() -> Iterable[ComponentSpec]:
             yield ComponentSpec(
                 name="ptbxl", kind="dataset", summary="PTB-XL, a folder of WFDB records",
                 config="my_package.config:PtbXlConfig", target="my_package.ptbxl:PtbXl",
+            )
+    """
+    return ()
+
+
+@hookspec
+def cardionets_tasks() -> Iterable[TaskSpec]:
+    """Tasks: what is predicted, from diagnoses, phenotypes or columns of a cohort.
+
+    Example::
+
+        @hookimpl
+        def cardionets_tasks():
+            yield TaskSpec(
+                name="amyloidosis", summary="Amyloidosis (E85)", target="binary",
+                outputs=("amyloidosis",), codes=(("E85",),),
+            )
+    """
+    return ()
+
+
+@hookspec
+def cardionets_variants() -> Iterable[VariantSpec]:
+    """Variants: ways to initialise the encoder of a downstream task.
+
+    Example::
+
+        @hookimpl
+        def cardionets_variants():
+            yield VariantSpec(
+                name="sex-sup", label="Sex_sup", summary="Supervised by sex first",
+                stages=(
+                    LineageStage(
+                        name="sex-sup", task="sex",
+                        components={"encoder": USERS_ENCODER, "head": "linear"},
+                    ),
+                ),
             )
     """
     return ()

@@ -5,7 +5,7 @@ All components but datasets are ``torch.nn.Module`` objects. They are built as
 
     encoder, dataset   Target(config)
     aligner            Target(config, ecg_dim=P_ecg, cmr_dim=P_cmr)
-    head               Target(config, embed_dim=D, pooled_dim=P, outputs=n)
+    head               Target(config, embed_dim=D, pooled_dim=P, outputs=n, target=kind)
 """
 
 from __future__ import annotations
@@ -101,7 +101,16 @@ class Aligner(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """An encoder's features to a task's output."""
+    """An encoder's features to a task's output.
+
+    Targets are float tensors as ``cohort.targets.Targets`` has them: (B, outputs), 0 and 1 or in
+    units, NaN where unknown; (B, 1) with the number of the class for a multi-class task.
+
+    A head may also have ``fit(target)``, given the training targets (n, ...) alone before anything
+    else, for what follows from them, such as a scaler kept in its state; and
+    ``start(pooled, target, *, seed)``, given pooled features (n, P) of the untrained encoder too,
+    to begin from a closed-form solution.
+    """
 
     def forward(self, features: Features) -> Tensor:
         """Features to raw outputs (B, outputs)."""

@@ -16,11 +16,14 @@ from cardionets_core.errors import ConfigError, PluginError
 from cardionets_core.registry import Component, Registry, default_registry, unknown
 from cardionets_core.spec import Kind
 
+# Namespaces that `cardionets show options` prints.
+_OF_STAGES = ("train", "data", "protocol")
+
 OptionsT = TypeVar("OptionsT", bound=Options)
 # What a constructor takes beside its options, because another component decides it.
 _CONTEXT: Mapping[str, frozenset[str]] = {
     "aligner": frozenset({"ecg_dim", "cmr_dim"}),
-    "head": frozenset({"embed_dim", "pooled_dim", "outputs"}),
+    "head": frozenset({"embed_dim", "pooled_dim", "outputs", "target"}),
 }
 
 
@@ -176,8 +179,9 @@ def make_options(model: type[OptionsT], values: Mapping[str, Any], namespace: st
         return model.model_validate(dict(values))
     except ValidationError as error:
         problem = _problem(model, values, namespace, error)
+        where = f" options {namespace}" if namespace in _OF_STAGES else ""
         raise ConfigError(
-            f"{problem}; `cardionets show` lists every option and its range"
+            f"{problem}; `cardionets show{where}` lists every option and its range"
         ) from error
 
 
@@ -207,7 +211,7 @@ def build(kind: Kind, name: str, /, *, registry: Registry | None = None, **optio
         name: Its name, e.g. ``"stmem"``, or ``"plugin:name"``.
         registry: Where to look; the installed plugins when not given.
         options: Its options, and for an aligner ``ecg_dim`` and ``cmr_dim``, for a head
-            ``embed_dim``, ``pooled_dim`` and ``outputs``.
+            ``embed_dim``, ``pooled_dim``, ``outputs`` and ``target``.
 
     Returns:
         The component.
@@ -222,7 +226,7 @@ def build(kind: Kind, name: str, /, *, registry: Registry | None = None, **optio
     return construct(component, config, **context)
 
 
-def construct(component: Component, config: Options, **context: int) -> Any:
+def construct(component: Component, config: Options, **context: int | str) -> Any:
     """Build a component from checked options, and check that it keeps its contract.
 
     Raises:

@@ -12,17 +12,26 @@ import pluggy
 
 from cardionets_core import hookspecs
 from cardionets_core.errors import PluginError
-from cardionets_core.spec import ComponentSpec, ConverterSpec, EcgFormat, ZooEntry
+from cardionets_core.spec import (
+    ComponentSpec,
+    ConverterSpec,
+    EcgFormat,
+    TaskSpec,
+    VariantSpec,
+    ZooEntry,
+)
 
 ENTRY_POINT_GROUP = "cardionets.v1"
 FIRST_PARTY = "cardionets"
 
-Declaration = ComponentSpec | EcgFormat | ZooEntry | ConverterSpec
+Declaration = ComponentSpec | EcgFormat | ZooEntry | ConverterSpec | TaskSpec | VariantSpec
 HOOKS: Mapping[str, type[Any]] = {
     "cardionets_encoders": ComponentSpec,
     "cardionets_aligners": ComponentSpec,
     "cardionets_heads": ComponentSpec,
     "cardionets_datasets": ComponentSpec,
+    "cardionets_tasks": TaskSpec,
+    "cardionets_variants": VariantSpec,
     "cardionets_ecg_formats": EcgFormat,
     "cardionets_zoo_entries": ZooEntry,
     "cardionets_weight_converters": ConverterSpec,

@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cardionets_core.errors import NameClashError, PluginError, UnknownNameError
 from cardionets_core.plugins import Discovery, Plugin, discover
-from cardionets_core.spec import ComponentSpec, ConverterSpec, EcgFormat, Kind, ZooEntry
+from cardionets_core.spec import (
+    ComponentSpec,
+    ConverterSpec,
+    EcgFormat,
+    Kind,
+    TaskSpec,
+    VariantSpec,
+    ZooEntry,
+)
 
 if TYPE_CHECKING:
     from cardionets_core.config import Options
 
-Declared = TypeVar("Declared", ComponentSpec, EcgFormat, ZooEntry, ConverterSpec)
+Declared = TypeVar(
+    "Declared", ComponentSpec, EcgFormat, ZooEntry, ConverterSpec, TaskSpec, VariantSpec
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,32 @@ class Registry:
         """
         return self._pick("ECG format", name, self.ecg_formats())
 
+    def tasks(self) -> tuple[Provided[TaskSpec], ...]:
+        """Every task."""
+        return tuple(self._provided("cardionets_tasks", TaskSpec))
+
+    def task(self, name: str) -> Provided[TaskSpec]:
+        """The task of this name.
+
+        Raises:
+            UnknownNameError: If there is none.
+            NameClashError: If several plugins bring one.
+        """
+        return self._pick("task", name, self.tasks())
+
+    def variants(self) -> tuple[Provided[VariantSpec], ...]:
+        """Every variant."""
+        return tuple(self._provided("cardionets_variants", VariantSpec))
+
+    def variant(self, name: str) -> Provided[VariantSpec]:
+        """The variant of this name.
+
+        Raises:
+            UnknownNameError: If there is none.
+            NameClashError: If several plugins bring one.
+        """
+        return self._pick("variant", name, self.variants())
+
     def zoo_entries(self) -> tuple[Provided[ZooEntry], ...]:
         """Every zoo entry."""
         return tuple(self._provided("cardionets_zoo_entries", ZooEntry))
@@ -192,6 +228,21 @@ class Registry:
             NameClashError: If several plugins bring one.
         """
         return self._pick("zoo entry", name, self.zoo_entries()).spec
+
+    def default_zoo_entry(self, command: str) -> Provided[ZooEntry]:
+        """The zoo entry declared as default for this command.
+
+        Raises:
+            PluginError: Unless exactly one is.
+        """
+        chosen = [entry for entry in self.zoo_entries() if entry.spec.default_for == command]
+        if len(chosen) != 1:
+            names = ", ".join(entry.qualified_name for entry in chosen) or "none"
+            raise PluginError(
+                f"one zoo entry that serves `{command}` by default is needed, found {names}; name "
+                "the weights with --weights"
+            )
+        return chosen[0]
 
     def converter(self, name: str) -> Provided[ConverterSpec]:
         """The converter of this name.

@@ -8,6 +8,9 @@ from typing import Literal, get_args
 
 Kind = Literal["encoder", "aligner", "autoencoder", "generator", "head", "dataset"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+TargetKind = Literal["binary", "multiclass", "multilabel", "regression"]
+# Stands in a lineage for the ECG encoder that the user names.
+USERS_ENCODER = "{encoder}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class ZooEntry:
         licence: SPDX id, the strictest of the lineage.
         transform_hash: Hash of the preprocessing that belongs to the weights, or None.
         card: Markdown text of the card, as ``package:PKG/PATH``.
+        default_for: Command that these weights serve when it names none, e.g. ``"predict"``.
     """
 
     name: str
@@ -99,6 +103,7 @@ class ZooEntry:
     licence: str
     transform_hash: str | None
     card: str
+    default_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +120,82 @@ class ConverterSpec:
     name: str
     summary: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What is predicted, and how a cohort tells it.
+
+    Exactly one of ``codes``, ``field_ids`` and ``columns`` says where the target comes from.
+
+    Attributes:
+        name: Short name used on the command line.
+        summary: One line for listings.
+        target: ``binary``, ``multiclass`` (one of the outputs), ``multilabel`` (each of them or
+            not) or ``regression``.
+        outputs: Name of each output: the finding, the classes, the labels or the quantities.
+        codes: ICD-10 prefixes without dot, per output; the others are nobody's.
+        field_ids: UK Biobank field of each output of a regression on phenotypes.
+        columns: Attribute of the cohort of each output; for classes the one that names them.
+        units: Unit of each output of a regression.
+        dated_by_visit: Count a diagnosis only if it is dated on or before the visit, or undated.
+    """
+
+    name: str
+    summary: str
+    target: TargetKind
+    outputs: tuple[str, ...]
+    codes: tuple[tuple[str, ...], ...] = ()
+    field_ids: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    dated_by_visit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LineageStage:
+    """One training stage that makes a variant's encoder; it reads the role ``pretrain`` only.
+
+    Attributes:
+        name: Name of the stage's run; variants whose stages have one name share that run.
+        components: Role to component, as ``train`` takes them; ``USERS_ENCODER`` stands for the
+            encoder that the user names.
+        starts: Role to the name of an earlier stage whose weights it starts from; a role that is
+            not named starts at random.
+        task: Task of a supervised stage.
+        shuffle_pairs: Align every ECG with another subject's CMR: a negative control.
+    """
+
+    name: str
+    components: Mapping[str, str]
+    starts: Mapping[str, str] = field(default_factory=dict)
+    task: str | None = None
+    shuffle_pairs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """A named way to initialise the encoder of a downstream task.
+
+    Attributes:
+        name: Short name used on the command line.
+        summary: One line for listings.
+        label: Name in tables and figures.
+        modality: What its encoder reads.
+        stages: What has to be trained, in order; the last one's encoder is the variant's. None
+            for random weights.
+        zoo: Preset name to a zoo entry that holds such an encoder.
+        encoder: Its encoder, if it is not the one that the user names.
+        not_for: Tasks that it makes no sense for.
+        control: A negative control and not a method.
+    """
+
+    name: str
+    summary: str
+    label: str
+    modality: Literal["ecg", "cmr"] = "ecg"
+    stages: tuple[LineageStage, ...] = ()
+    zoo: Mapping[str, str] = field(default_factory=dict)
+    encoder: str | None = None
+    not_for: tuple[str, ...] = ()
+    control: bool = False

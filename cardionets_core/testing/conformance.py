@@ -20,6 +20,8 @@ _MODULES = {
     "aligner": "cardionets_core.testing.aligner_checks",
     "head": "cardionets_core.testing.head_checks",
     "ecg-format": "cardionets_core.testing.ecg_format_checks",
+    "task": "cardionets_core.testing.task_checks",
+    "variant": "cardionets_core.testing.variant_checks",
 }
 _PREFIX = "check_"
 
@@ -45,10 +47,13 @@ class Check:
         dataset       ``check(dataset)``
         encoder       ``check(build)``; ``build()`` makes a small one on the CPU
         aligner       ``check(build)``; ``build(ecg_dim=, cmr_dim=)`` makes one
-        head          ``check(build)``; ``build(embed_dim=, pooled_dim=, outputs=)`` makes one;
-                      ``outputs=`` and ``target=`` (batch, outputs) where the task has its own
+        head          ``check(build)``; ``build(embed_dim=, pooled_dim=, outputs=, target=)``
+                      makes one; ``kind=`` of target, multilabel if not given; ``outputs=`` and
+                      ``target=`` (batch, outputs) where the head has its own
         ecg-format    ``check(ecg_format, path)``; ``units=``, ``sampling_rate_hz=`` and
                       ``leads=`` where the file does not say
+        task          ``check(task)``, its declaration
+        variant       ``check(variant)``, its declaration; what it names has to be installed
         ============  ======================================================================
 
         Raises:
@@ -98,7 +103,8 @@ def conformance(
             check(MyDataset(MyConfig(source=tmp_path)))
 
     Args:
-        kind: ``dataset``, ``encoder``, ``aligner``, ``head`` or ``ecg-format``.
+        kind: ``dataset``, ``encoder``, ``aligner``, ``head``, ``ecg-format``, ``task`` or
+            ``variant``.
         expected_failures: Promises that are knowingly broken, with the reason. Strict: a promise
             that holds after all fails the test.
 

@@ -6,6 +6,7 @@ A new component needs a line in the table of its kind below, or its test fails a
 from __future__ import annotations
 
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import cardionets_core as cn
 from cardionets_core.plugins import FIRST_PARTY
 from cardionets_core.registry import default_registry
+from cardionets_core.spec import TargetKind
 from cardionets_core.testing import conformance, made_up_ecg
 
 REGISTRY = default_registry()
@@ -43,7 +45,7 @@ ALIGNERS = {
     "infonce": {"projection_dim": 16},
     "weighted-infonce": {"projection_dim": 16, "pca_components": 6},
 }
-HEADS: dict[str, dict] = {}
+HEADS = {"linear": {}, "mlp": {"widths": (16, 8)}, "attention": {"heads": 4}}
 
 
 @pytest.mark.parametrize("name", ours(REGISTRY.components("encoder")))
@@ -58,10 +60,11 @@ def test_every_aligner_keeps_its_contract(check, name):
     check(partial(cn.build, "aligner", name, **small(ALIGNERS, name)))
 
 
+@pytest.mark.parametrize("kind", get_args(TargetKind))
 @pytest.mark.parametrize("name", ours(REGISTRY.components("head")))
 @conformance("head")
-def test_every_head_keeps_its_contract(check, name):
-    check(partial(cn.build, "head", name, **small(HEADS, name)))
+def test_every_head_keeps_its_contract(check, name, kind):
+    check(partial(cn.build, "head", name, **small(HEADS, name)), kind=kind)
 
 
 def wfdb_record(folder, name="r1", seed=0):
@@ -126,6 +129,18 @@ ECG_FORMATS = {
 def test_every_ecg_format_keeps_its_contract(check, name, tmp_path):
     make, declared = small(ECG_FORMATS, name)
     check(REGISTRY.ecg_format(name).spec, make(tmp_path), **declared)
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.tasks()))
+@conformance("task")
+def test_every_task_keeps_its_contract(check, name):
+    check(REGISTRY.task(name).spec)
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.variants()))
+@conformance("variant")
+def test_every_variant_keeps_its_contract(check, name):
+    check(REGISTRY.variant(name).spec)
 
 
 def test_every_kind_that_is_registered_has_conformance_checks():

@@ -8,6 +8,7 @@ from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.options import Given, component_options, stage_options
 from cardionets_core.registry import default_registry
 from cardionets_core.train.config import TrainConfig
+from cardionets_core.train.protocol import ProtocolConfig
 
 RELEASED_TRANSFORM = {
     "sampling_rate_hz": 250, "crop_samples": 2250, "eval_crops": 3, "high_pass_hz": 0.67,
@@ -83,7 +84,24 @@ TRAINING = {
     ("weighted-infonce", "tiny"): {"batch_size": 128, "epochs": 28, "peak_lr": 1e-3,
                                    "precision": "32"},
 }  # fmt: skip
-KINDS = {"stmem": "encoder", "vit-cmr": "encoder", "weighted-infonce": "aligner"}
+HEADS = ("linear", "mlp", "attention")
+DOWNSTREAM_TRAINING = {
+    "paper": {"batch_size": 16, "epochs": 100, "lr": 5e-5, "warmup_epochs": 10},
+    "released-code": {"batch_size": 32, "warmup_epochs": 5, "weight_decay": 0.0, "patience": 10},
+    "recommended": {"batch_size": 32, "patience": 10},
+    "tiny": {"batch_size": 32, "epochs": 24, "precision": "32"},
+}
+INNER_SPLIT = {"select_on": "inner", "average": "probabilities", "threshold": "inner", "folds": 5}
+PROTOCOL = {
+    "paper": {**INNER_SPLIT, "head_start": "random", "subjects": "all"},
+    "released-code": {"select_on": "reported", "average": "logits", "threshold": 0.5,
+                      "head_start": "random", "subjects": "all", "folds": 5},
+    "recommended": {**INNER_SPLIT, "subjects": "downstream", "lr_candidates": ()},
+    "tiny": {**INNER_SPLIT, "subjects": "downstream", "lr_candidates": (1e-3, 2e-4),
+             "lr_candidates_random": (2e-3, 7e-4)},
+}  # fmt: skip
+KINDS = {"stmem": "encoder", "vit-cmr": "encoder", "weighted-infonce": "aligner",
+         **dict.fromkeys(HEADS, "head")}  # fmt: skip
 
 
 def component(name):
@@ -108,9 +126,34 @@ def test_training_is_that_of_the_method(name, preset):
     assert not differing(options, {"schedule": "cosine", **table})
 
 
+@pytest.mark.parametrize("preset", DOWNSTREAM_TRAINING)
+@pytest.mark.parametrize("name", HEADS)
+def test_a_downstream_task_is_learnt_as_the_method_says(name, preset):
+    training = stage_options(TrainConfig, component(name), "train", Given(preset))
+    assert not differing(training, {"schedule": "cosine", **DOWNSTREAM_TRAINING[preset]})
+    assert training.patience is not None
+    protocol = stage_options(ProtocolConfig, component(name), "protocol", Given(preset))
+    assert not differing(protocol, PROTOCOL[preset])
+
+
+@pytest.mark.parametrize("preset", ["recommended", "tiny"])
+def test_only_the_linear_head_begins_from_a_closed_form_solution(preset):
+    def start(name):
+        return stage_options(ProtocolConfig, component(name), "protocol", Given(preset)).head_start
+
+    assert {name: start(name) for name in HEADS} == {
+        "linear": "closed-form", "mlp": "random", "attention": "random"
+    }  # fmt: skip
+
+
+def test_the_hidden_layers_are_those_of_the_released_code():
+    for preset in ("paper", "released-code", "recommended"):
+        assert component_options(component("mlp"), "head", Given(preset)).widths == (256, 128)
+
+
 @pytest.mark.parametrize("preset", TRANSFORM)
-@pytest.mark.parametrize("name", ["stmem", "weighted-infonce"])
-def test_encoder_and_aligner_have_the_transform_of_the_method(name, preset):
+@pytest.mark.parametrize("name", ["stmem", "weighted-infonce", *HEADS])
+def test_encoder_aligner_and_heads_have_the_transform_of_the_method(name, preset):
     options = stage_options(EcgTransformConfig, component(name), "data", Given(preset))
     assert not differing(options, TRANSFORM[preset])
     other = stage_options(EcgTransformConfig, component("stmem"), "data", Given(preset))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cardionets_core as cn
-from cardionets_core.errors import EcgError
+from cardionets_core.errors import ConfigError, EcgError
 from cardionets_core.testing import conformance, made_up_ecg
 
 try:
@@ -52,8 +52,14 @@ def test_dataset_conforms(check, archive):
 
 
 @conformance("head")
-def test_head_conforms(check):
-    check(partial(AcmeLinear, AcmeLinearConfig(dropout=0.2)))
+@pytest.mark.parametrize("kind", ["binary", "multilabel"])
+def test_head_conforms(check, kind):
+    check(partial(AcmeLinear, AcmeLinearConfig(dropout=0.2)), kind=kind)
+
+
+def test_a_target_that_acme_has_no_answer_to_is_one_clear_line():
+    with pytest.raises(ConfigError, match="not regression; use --head linear"):
+        cn.build("head", "acme-linear", embed_dim=4, pooled_dim=4, outputs=1, target="regression")
 
 
 # What the kit is for: the mistake that is made most often is named by the check that finds it.
@@ -67,7 +73,9 @@ def test_microvolts_passed_as_millivolts_are_caught(check, archive):
 
 def test_both_components_are_found_by_name(archive):
     dataset = cn.build("dataset", "acme-csv", source=archive)
-    head = cn.build("head", "acme:acme-linear", embed_dim=4, pooled_dim=4, outputs=1)
+    head = cn.build(
+        "head", "acme:acme-linear", embed_dim=4, pooled_dim=4, outputs=1, target="binary"
+    )
     assert isinstance(dataset, AcmeCsv)
     assert isinstance(head, AcmeLinear)
 

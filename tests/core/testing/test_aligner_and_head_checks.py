@@ -101,20 +101,31 @@ BROKEN_ALIGNERS = {
 
 
 class SoundHead(nn.Module):
-    """One linear layer."""
+    """One linear layer, with a scaler and a start."""
 
-    def __init__(self, *, embed_dim, pooled_dim, outputs):
+    def __init__(self, *, embed_dim, pooled_dim, outputs, target):
         super().__init__()
         self.linear = nn.Linear(pooled_dim, outputs)
+        self.register_buffer("mean", torch.zeros(outputs))
+
+    def fit(self, target):
+        self.mean.copy_(target.mean(0))
+
+    @torch.no_grad()
+    def start(self, pooled, target, *, seed):
+        self.linear.bias.zero_()
+        self.linear.weight.copy_(torch.linalg.lstsq(pooled, target - self.mean).solution.T)
 
     def forward(self, features):
         return self.linear(features.pooled)
 
     def loss(self, outputs, target):
-        return functional.mse_loss(outputs, target)
+        known = ~target.isnan()
+        error = outputs - (torch.where(known, target, 0.0) - self.mean)
+        return (error.square() * known).sum() / known.sum().clamp_min(1)
 
     def predict(self, outputs):
-        return outputs
+        return (outputs + self.mean).clamp(0, 1)
 
 
 class NoPredict(SoundHead):
@@ -131,14 +142,19 @@ class LossPerSample(SoundHead):
         return functional.mse_loss(outputs, target, reduction="none")
 
 
+class UnknownCountsAsNo(SoundHead):
+    def loss(self, outputs, target):
+        return functional.mse_loss(outputs, target.nan_to_num(0.0))
+
+
 class OnePrediction(SoundHead):
     def predict(self, outputs):
-        return outputs.mean(0)
+        return super().predict(outputs).mean(0)
 
 
 class UnusedLayer(SoundHead):
-    def __init__(self, **dims):
-        super().__init__(**dims)
+    def __init__(self, **about):
+        super().__init__(**about)
         self.forgotten = nn.Linear(2, 2)
 
 
@@ -147,22 +163,29 @@ class LearnsNothing(SoundHead):
         return super().forward(features) * 1e-6
 
 
+class StartsBadly(SoundHead):
+    @torch.no_grad()
+    def start(self, pooled, target, *, seed):
+        self.linear.bias.fill_(100.0)
+
+
 class HeadStateOutside(SoundHead):
-    def __init__(self, **dims):
-        super().__init__(**dims)
-        self.offset = torch.rand(1)
+    def fit(self, target):
+        self.offset = 0.1
 
     def predict(self, outputs):
-        return outputs + self.offset
+        return super().predict(outputs) * getattr(self, "offset", 1.0)
 
 
 BROKEN_HEADS = {
     "keeps_the_contract": (NoPredict, "lacks something"),
     "outputs_have_their_shape": (OneOutput, "needed \\(8, 3\\)"),
     "loss_is_a_scalar": (LossPerSample, "needed a scalar"),
+    "unknown_targets_are_left_out": (UnknownCountsAsNo, "with some targets unknown"),
     "predictions_are_one_row_per_sample": (OnePrediction, "one row for each of 8"),
     "gradients_reach_all_parameters": (UnusedLayer, "forgotten.weight"),
     "learns_a_batch": (LearnsNothing, "a tenth less"),
+    "start_lowers_the_loss": (StartsBadly, "start\\(\\) brings the loss"),
     "state_round_trip": (HeadStateOutside, "has loaded the stored state"),
 }
 
@@ -187,3 +210,59 @@ def test_the_mistake_is_caught_and_explained(kind, check):
     broken, words = BROKEN[kind][check.name]
     with pytest.raises(ConformanceError, match=words):
         check(broken)
+
+
+class LogitsAsPredictions(SoundHead):
+    def predict(self, outputs):
+        return outputs * 10
+
+
+class LossOfNan(SoundHead):
+    def loss(self, outputs, target):
+        known = ~target.isnan()
+        return (outputs - target)[known].square().mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "words"),
+    [
+        ("predictions_are_one_row_per_sample", LogitsAsPredictions, "needed probabilities"),
+        ("unknown_targets_are_left_out", LossOfNan, "all targets unknown"),
+    ],
+)
+def test_another_mistake_is_caught_too(name, broken, words):
+    (check,) = (check for check in checks_of("head") if check.name == name)
+    with pytest.raises(ConformanceError, match=words):
+        check(broken)
+
+
+def test_a_start_that_ignores_its_seed_is_caught():
+    class StartsAnywhere(SoundHead):
+        turn = 0
+
+        @torch.no_grad()
+        def start(self, pooled, target, *, seed):
+            super().start(pooled, target, seed=seed)
+            StartsAnywhere.turn += 1
+            self.linear.bias.fill_(1e-3 * StartsAnywhere.turn)
+
+    (check,) = (check for check in checks_of("head") if check.name == "start_lowers_the_loss")
+    with pytest.raises(ConformanceError, match="use the seed"):
+        check(StartsAnywhere)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "regression"])
+def test_a_head_is_tried_on_targets_of_the_kind_it_is_for(kind):
+    from cardionets_core.testing.head_checks import Trial
+
+    asked = []
+
+    def build(**about):
+        asked.append(about)
+        return nn.Identity()
+
+    trial = Trial(build, kind)
+    trial.unfitted()
+    assert asked[0]["target"] == kind
+    assert tuple(trial.target.shape) == (8, {"binary": 1, "multiclass": 1}.get(kind, 3))
+    assert asked[0]["outputs"] == (1 if kind == "binary" else 3)

@@ -20,7 +20,7 @@ from cardionets_core.testing import (
     made_up_subject,
 )
 
-KINDS = ("dataset", "encoder", "aligner", "head", "ecg-format")
+KINDS = ("dataset", "encoder", "aligner", "head", "ecg-format", "task", "variant")
 
 
 def parameters(kind, expected_failures=None):
