@@ -68,6 +68,10 @@ class AlignStage:
         self.train_rows, self.val_rows = train_rows, val_rows
         module.aligner.fit(torch.from_numpy(cmr_features[train_rows]))
 
+    def lr_scales(self) -> dict[str, float]:
+        """All parameters learn at one rate."""
+        return {}
+
     def train_batch(self, rows: NDArray[np.int64], epoch: int) -> Batch:
         """Random crops with the subjects' CMR features."""
         return self._batch(rows, self.ecgs.train_crops(rows, seed=self.seed, epoch=epoch))

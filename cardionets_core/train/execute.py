@@ -15,6 +15,7 @@ from rich.console import Console
 from cardionets_core.cohort.reader import Cohort, open_cohort
 from cardionets_core.errors import CardionetsError, TrainingError
 from cardionets_core.registry import Registry, default_registry
+from cardionets_core.train.building import BuiltStage
 from cardionets_core.train.cohorts import find_cohort
 from cardionets_core.train.devices import (
     check_batch_size,
@@ -23,14 +24,16 @@ from cardionets_core.train.devices import (
     settle,
     versions,
 )
-from cardionets_core.train.loop import FitResult, Loop
-from cardionets_core.train.outcome import report, save_outcome
+from cardionets_core.train.fitting import Fitted, fit_stage
+from cardionets_core.train.lineage_runs import stage_request
+from cardionets_core.train.outcome import save_outcome
 from cardionets_core.train.plan import NEEDS_FOLDER, Plan, make_plan, replace_options
 from cardionets_core.train.processes import decided_by_first, first_goes_first
-from cardionets_core.train.progress import Progress
+from cardionets_core.train.reporting import report
 from cardionets_core.train.request import TrainRequest
 from cardionets_core.train.run_folder import RunFolder, refuse_used
-from cardionets_core.train.stages import BuiltStage, build_stage, usable_rows
+from cardionets_core.train.stages import build_stage, check_cohort
+from cardionets_core.weights.atomic import sha256_of
 from cardionets_core.weights.header import WEIGHTS_FILE
 
 
@@ -71,7 +74,7 @@ def train_stage(
     cohort = decided_by_first(place.fabric, lambda: find_cohort(request, registry, place.console))
     plan = replace_options(plan, cohort=str(cohort.resolve()))
     # Before there is a run folder, which a command that is put right would have to clear away.
-    decided_by_first(place.fabric, lambda: _check_cohort(plan))
+    decided_by_first(place.fabric, lambda: _check_cohort(plan, registry))
     manifest = _manifest(plan, place.fabric)
     run = decided_by_first(place.fabric, lambda: RunFolder.create(out, manifest))
     return _carry_out(plan, run, place, resume=False)
@@ -154,8 +157,8 @@ def _carry_out(plan: Plan, run: RunFolder, place: _Place, *, resume: bool) -> Ru
             place.fabric,
             lambda: build_stage(plan, cohort, place.registry, place.fabric.device, place.console),
         )
-        result = _fit(built, plan, run, place, resume=resume)
-        decided_by_first(place.fabric, lambda: _finish(built, plan, result, run, place, started))
+        fitted = fit_stage(built, plan, run, place.fabric, place.console, resume=resume)
+        decided_by_first(place.fabric, lambda: _finish(built, plan, fitted, run, place, started))
     return run
 
 
@@ -182,41 +185,46 @@ def _end(run: RunFolder, place: _Place, **entries: str) -> None:
             run.update_manifest(**entries)
 
 
-def _check_cohort(plan: Plan) -> None:
+def _check_cohort(plan: Plan, registry: Registry) -> None:
     with open_cohort(Path(plan.cohort)) as cohort:
-        usable_rows(plan, cohort)
+        check_cohort(plan, cohort, registry)
 
 
 def _check_data(plan: Plan, run: RunFolder, cohort: Cohort, *, resume: bool) -> None:
-    """A run resumed on another cohort would not be the run that was started."""
-    known, now = run.manifest.get("data_hash"), cohort.content_hash
-    if resume and known is not None and known != now:
+    """A run resumed on other data would not be the run that was started."""
+    hashes = {"data_hash": ("the cohort has", cohort.content_hash)}
+    if plan.labels is not None:
+        hashes["labels_hash"] = ("the labels have", _hash_of(Path(plan.labels)))
+    for name, (what, now) in hashes.items():
+        known = run.manifest.get(name)
+        if resume and known is not None and known != now:
+            raise TrainingError(
+                f"{what} changed since this run began ({known[:12]} then, {now[:12]} now); "
+                "put the old file back or start a new run"
+            )
+    run.update_manifest(**{name: now for name, (_, now) in hashes.items()})
+
+
+def _hash_of(labels: Path) -> str:
+    try:
+        return sha256_of(labels)
+    except OSError as error:
         raise TrainingError(
-            f"the cohort has changed since this run began ({known[:12]} then, {now[:12]} now); "
-            "put the old file back or start a new run"
-        )
-    run.update_manifest(data_hash=now)
-
-
-def _fit(
-    built: BuiltStage, plan: Plan, run: RunFolder, place: _Place, *, resume: bool
-) -> FitResult:
-    samples = len(built.stage.train_rows)
-    with Progress(plan.stage, plan.train.epochs, samples, place.console) as progress:
-        loop = Loop(place.fabric, built.stage, plan.train, run, seed=plan.seed, progress=progress)
-        return loop.fit(resume=resume)
+            f"{labels}: {error.strerror}; this run reads its labels there: put the file back"
+        ) from error
 
 
 def _finish(
     built: BuiltStage,
     plan: Plan,
-    result: FitResult,
+    fitted: Fitted,
     run: RunFolder,
     place: _Place,
     started: float,
 ) -> None:
     seconds = time.perf_counter() - started
-    outcome = save_outcome(built, plan, result, run, place.fabric.device, seconds)
+    outcome = save_outcome(built, plan, fitted, run, place.fabric.device, seconds)
+    fitted.sweep()
     report(outcome, run, place.console)
 
 
@@ -226,8 +234,12 @@ def _train_needs(plan: Plan, run: RunFolder, place: _Place) -> Plan:
     for role, part in plan.parts.items():
         if part.source != "train":
             continue
-        folder = run.path / NEEDS_FOLDER / role
-        _train_need(plan, role, folder, place)
+        needs = run.path / NEEDS_FOLDER
+        if plan.variant is None:
+            folder = needs / role
+            _train_need(_need_request(plan, role, folder), place)
+        else:
+            folder = _train_lineage(plan, plan.variant, needs, place)
         parts[role] = replace_options(
             part, source="weights", weights=str((folder / WEIGHTS_FILE).resolve()),
             file_role="encoder",
@@ -238,14 +250,8 @@ def _train_needs(plan: Plan, run: RunFolder, place: _Place) -> Plan:
     return trained.inherit_transform(place.registry)
 
 
-def _train_need(plan: Plan, role: str, folder: Path, place: _Place) -> None:
-    status = decided_by_first(place.fabric, lambda: _status_of(folder))
-    if status == "finished":
-        return
-    if status is not None:
-        resume_training(folder, console=place.console, registry=place.registry)
-        return
-    request = TrainRequest(
+def _need_request(plan: Plan, role: str, folder: Path) -> TrainRequest:
+    return TrainRequest(
         components={"encoder": plan.parts[role].component},
         given=plan.given_for(role),
         out=folder,
@@ -254,6 +260,35 @@ def _train_need(plan: Plan, role: str, folder: Path, place: _Place) -> None:
         offline=plan.offline,
         command=plan.command,
     )
+
+
+def _train_lineage(plan: Plan, variant: str, needs: Path, place: _Place) -> Path:
+    """Train the stages that make a variant's encoder; the folder of the last one."""
+    stages = place.registry.variant(variant).spec.stages
+    folders = {stage.name: needs / stage.name for stage in stages}
+    for stage in stages:
+        request = stage_request(
+            stage,
+            folders=folders,
+            out=folders[stage.name],
+            encoder=plan.parts["encoder"].component,
+            given=plan.given_for("encoder"),
+            seed=plan.seed,
+            cohort=Path(plan.cohort),
+            offline=plan.offline,
+            command=plan.command,
+        )
+        _train_need(request, place)
+    return folders[stages[-1].name]
+
+
+def _train_need(request: TrainRequest, place: _Place) -> None:
+    status = decided_by_first(place.fabric, lambda: _status_of(request.out))
+    if status == "finished":
+        return
+    if status is not None:
+        resume_training(request.out, console=place.console, registry=place.registry)
+        return
     train_stage(request, console=place.console, registry=place.registry)
 
 

@@ -82,7 +82,7 @@ class Loop:
         self.fabric, self.stage, self.config, self.run = fabric, stage, config, run
         self.seed, self.progress = seed, progress
         self._check_shares()
-        self.plain_optimizer = make_optimizer(stage.module, config)
+        self.plain_optimizer = make_optimizer(stage.module, config, stage.lr_scales())
         if config.compile:
             stage.module.compile()
         self.module, self.optimizer = fabric.setup(stage.module, self.plain_optimizer)
@@ -145,11 +145,12 @@ class Loop:
                 self.progress.step_done(len(batch_rows))
                 self._trained_samples += len(batch_rows)
         self.watch.look()
-        return {**means.read(), "lr": self.plain_optimizer.param_groups[0]["lr"]}
+        return {**means.read(), "lr": self.plain_optimizer.param_groups[-1]["lr"]}
 
     def _optimizer_step(self, parts: Iterator[Batch], batch_rows: Rows, means: EpochMeans) -> None:
         for group in self.plain_optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.state.step, self.steps_per_epoch)
+            rate = learning_rate(self.config, self.state.step, self.steps_per_epoch)
+            group["lr"] = rate * group["lr_scale"]
         share = len(batch_rows) // self.fabric.world_size
         accumulate = self._parts_per_batch(len(batch_rows))
         for part in range(accumulate):

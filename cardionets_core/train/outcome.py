@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,22 +11,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from cardionets_core.cohort.guard import Fingerprints
 from cardionets_core.evaluate.figures import loss_figure, similarity_figure
+from cardionets_core.evaluate.metric_rows import MetricRow
 from cardionets_core.evaluate.retrieval import retrieval_table
 from cardionets_core.train.align import AlignStage, paired_embeddings
+from cardionets_core.train.building import BuiltStage
 from cardionets_core.train.cohorts import describe_cohort
-from cardionets_core.train.loop import FitResult
+from cardionets_core.train.downstream import DownstreamStage
+from cardionets_core.train.fitting import Fitted
 from cardionets_core.train.plan import Plan
 from cardionets_core.train.run_folder import RunFolder, write_atomically
-from cardionets_core.train.stages import BuiltStage
+from cardionets_core.train.scores import SCORES_FILE, save_scores
 from cardionets_core.weights.ancestry import FINGERPRINTS_FILE
 from cardionets_core.weights.atomic import atomic_file
 from cardionets_core.weights.file import save_weights, tensors_of
-from cardionets_core.weights.header import WEIGHTS_FILE, WeightsHeader
+from cardionets_core.weights.header import WEIGHTS_FILE, TaskHeader, WeightsHeader
 from cardionets_core.weights.lineage import LineageStep, extend
 
 # Simulated subjects are nobody's; patients' data are their owner's until a licence is stated.
@@ -42,18 +44,22 @@ class Outcome:
         retrieval: Rows of the retrieval table; none but for alignment.
         test_subjects: Records that retrieval was measured on.
         simulated: Whether simulated subjects were used.
+        metrics: Rows of the table of a task's metrics; none but for a downstream task.
+        remarks: What every reader has to know of these numbers.
     """
 
     numbers: Mapping[str, float]
     retrieval: tuple[dict[str, Any], ...]
     test_subjects: int
     simulated: bool
+    metrics: tuple[dict[str, Any], ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def save_outcome(
     built: BuiltStage,
     plan: Plan,
-    result: FitResult,
+    fitted: Fitted,
     run: RunFolder,
     device: torch.device,
     seconds: float,
@@ -63,7 +69,7 @@ def save_outcome(
     Args:
         built: The stage, its modules holding the best weights.
         plan: Its plan.
-        result: How training ended.
+        fitted: How training ended.
         run: The run folder.
         device: Where to compute.
         seconds: Time of the whole command.
@@ -72,18 +78,26 @@ def save_outcome(
         CardionetsError: If something cannot be written.
     """
     data = describe_cohort(Path(plan.cohort))
-    header = _header(built, plan, data)
+    task: TaskHeader | None = None
+    metrics: list[MetricRow] = []
+    if isinstance(built.stage, DownstreamStage):
+        task, metrics = save_scores(built.stage, plan, run.path / SCORES_FILE, device=device)
+    header = _header(built, plan, data, task)
     built.seen.save(run.path / FINGERPRINTS_FILE)
     save_weights(run.path / WEIGHTS_FILE, tensors_of(built.modules), header)
     retrieval = _retrieval(built, run, device, simulated=header.simulated)
-    loss_figure(run.metrics(), run.path / "loss.png", simulated=header.simulated, title=plan.stage)
-    outcome = Outcome(
-        numbers=_numbers(run, result, seconds),
-        retrieval=tuple(retrieval),
-        test_subjects=len(built.test_rows),
-        simulated=header.simulated,
+    loss_figure(
+        fitted.log.metrics(), run.path / "loss.png", simulated=header.simulated, title=plan.stage
     )
-    text = json.dumps(asdict(outcome), indent=2) + "\n"
+    outcome = Outcome(
+        numbers=_numbers(fitted, seconds),
+        retrieval=tuple(retrieval),
+        test_subjects=len(np.unique(built.cohort.subject_ids[built.test_rows])),
+        simulated=header.simulated,
+        metrics=tuple(_defined(asdict(row)) for row in metrics),
+        remarks=tuple(_remarks(built, plan)),
+    )
+    text = json.dumps(asdict(outcome), indent=2, allow_nan=False) + "\n"
     write_atomically(run.path / "results.json", text)
     run.update_manifest(
         status="finished",
@@ -98,10 +112,11 @@ def save_outcome(
     return outcome
 
 
-def _header(built: BuiltStage, plan: Plan, data: Mapping[str, Any]) -> WeightsHeader:
+def _header(
+    built: BuiltStage, plan: Plan, data: Mapping[str, Any], task: TaskHeader | None
+) -> WeightsHeader:
     """The header of the weights: what is in them and where they come from."""
-    used = np.concatenate([built.stage.train_rows, built.stage.val_rows])
-    seen_here = Fingerprints.of(built.cohort, used)
+    seen_here = Fingerprints.of(built.cohort, built.used_rows)
     step = LineageStep(
         command=plan.command,
         stage=plan.stage,
@@ -120,8 +135,36 @@ def _header(built: BuiltStage, plan: Plan, data: Mapping[str, Any]) -> WeightsHe
         built.headers,
         extend(built.parents, step),
         transform=None if transform is None else transform.to_state(),
-        notes=notes,
+        notes=(*notes, *_remarks(built, plan)),
+        tasks={} if task is None else {"head": task},
     )
+
+
+def _remarks(built: BuiltStage, plan: Plan) -> list[str]:
+    """What keeps the numbers, or the weights, from being what they seem."""
+    if plan.shuffle_pairs:
+        return ["negative control: aligned with other subjects' CMRs (shuffle_pairs)"]
+    if not isinstance(built.stage, DownstreamStage):
+        return []
+    protocol, remarks = built.stage.protocol, []
+    if protocol.subjects == "all":
+        remarks.append(
+            "subjects of pre-training and of this task may overlap (protocol.subjects = all)"
+        )
+    if protocol.select_on == "reported":
+        remarks.append(
+            "training was stopped on the subjects that are reported (protocol.select_on = "
+            "reported): optimistic"
+        )
+    return remarks
+
+
+def _defined(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without NaN, which JSON does not know."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
 
 
 def _retrieval(
@@ -139,51 +182,25 @@ def _retrieval(
     return [asdict(row) for row in retrieval_table(ecg, cmr)]
 
 
-def _numbers(run: RunFolder, result: FitResult, seconds: float) -> dict[str, float]:
+def _numbers(fitted: Fitted, seconds: float) -> dict[str, float]:
     """The best epoch's validation numbers, and the time."""
+    result = fitted.result
     best = next(
-        row for row in run.metrics() if row["phase"] == "val" and row["epoch"] == result.best_epoch
+        row
+        for row in fitted.log.metrics()
+        if row["phase"] == "val" and row["epoch"] == result.best_epoch
     )
     logged = {
         f"validation {name}": value
         for name, value in best.items()
         if name not in ("phase", "epoch", "step")
     }
+    chosen = {"learning rate": fitted.lr} if len(fitted.tried) > 1 else {}
     return {
         **logged,
+        **chosen,
         "best epoch": result.best_epoch + 1,
         "epochs": result.epochs,
         "training samples/s": result.samples_per_s,
         "seconds": seconds,
     }
-
-
-def report(outcome: Outcome, run: RunFolder, console: Console) -> None:
-    """Print the table that a stage ends with."""
-    mark = " (simulated data)" if outcome.simulated else ""
-    table = Table(show_header=False, box=None)
-    for name, value in outcome.numbers.items():
-        shown = f"{value:d}" if isinstance(value, int) else f"{value:.4g}"
-        table.add_row(name.replace("_", " "), shown)
-    console.print(f"[italic]Result{mark}[/]")
-    console.print(table)
-    if outcome.retrieval:
-        title = f"Retrieval among {outcome.test_subjects} unseen subjects{mark}"
-        console.print(f"[italic]{title}[/]", soft_wrap=True)
-        console.print(_retrieval_report(outcome))
-    console.print(f"run folder: {run.path}", markup=False, soft_wrap=True)
-
-
-def _retrieval_report(outcome: Outcome) -> Table:
-    table = Table(box=None)
-    for column in ("direction", "k", "recall@k", "95 % interval", "chance"):
-        table.add_column(column, justify="left" if column == "direction" else "right")
-    for row in outcome.retrieval:
-        table.add_row(
-            str(row["direction"]),
-            str(row["k"]),
-            f"{row['recall']:.3f}",
-            f"{row['low']:.3f} to {row['high']:.3f}",
-            f"{row['chance']:.3f}",
-        )
-    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,9 +13,19 @@ from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.errors import ConfigError, UsageError
 from cardionets_core.options import Given, OptionsT, component_options, stage_options
 from cardionets_core.registry import Component, Registry
-from cardionets_core.spec import Need
+from cardionets_core.spec import TargetKind
 from cardionets_core.train.config import TrainConfig
+from cardionets_core.train.protocol import ProtocolConfig, protocol_options
 from cardionets_core.train.request import TrainRequest, stage_name
+from cardionets_core.train.roles import (
+    Role,
+    head_roles,
+    refuse_unknown_roles,
+    refuse_unread,
+    stage_roles,
+    variant_name,
+    with_numbers,
+)
 from cardionets_core.weights.atomic import sha256_of
 from cardionets_core.weights.fetch import fetch
 from cardionets_core.weights.header import PartHeader, read_header
@@ -54,6 +63,12 @@ class Plan(Options):
     offline: bool = False
     new_transform: bool = False
     command: str = ""
+    protocol: ProtocolConfig | None = Field(None, description="of a downstream task")
+    task: str | None = Field(None, description="what is predicted")
+    labels: str | None = Field(None, description="CSV of labels")
+    target: TargetKind | None = Field(None, description="what columns are read as")
+    variant: str | None = Field(None, description="how the encoder is initialised")
+    shuffle_pairs: bool = Field(False, description="negative control of an alignment")
 
     def lines(self) -> list[str]:
         """What is going to happen, for a person."""
@@ -61,7 +76,10 @@ class Plan(Options):
             "random": "random weights",
             "train": "no weights for this preset: trained first",
         }
-        return [
+        told = [] if self.task is None else [f"task: {self.task}, variant {self.variant}"]
+        if self.shuffle_pairs:
+            told.append("negative control: every ECG is paired with another subject's CMR")
+        return told + [
             f"{role}: {part.component}, {said.get(part.source, f'from {part.weights}')}"
             + (", frozen" if part.frozen else "")
             for role, part in self.parts.items()
@@ -88,14 +106,6 @@ class Plan(Options):
         return replace_options(self, transform=read_header(path).transform)
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
-    name: str
-    component: Component
-    need: Need | None
-    frozen: bool = False
-
-
 def make_plan(request: TrainRequest, registry: Registry) -> Plan:
     """Resolve every option and need of a stage; only the cohort is still missing.
 
@@ -108,16 +118,26 @@ def make_plan(request: TrainRequest, registry: Registry) -> Plan:
         WeightsError: If weights cannot be had.
     """
     leading = request.leading(registry)
-    roles = _roles(request, registry, leading)
-    request.given.refuse_unknown([*(r.name for r in roles), "train", "data", "dataset"])
-    _refuse_unknown_roles(request, roles)
+    downstream = leading.spec.kind == "head"
+    refuse_unread(request, leading)
+    roles = (head_roles if downstream else stage_roles)(request, registry, leading)
+    known = [*(r.name for r in roles), "train", "data", "dataset", *["protocol"] * downstream]
+    request.given.refuse_unknown(known)
+    refuse_unknown_roles(request, roles)
     parts = {role.name: _plan_part(role, request, registry) for role in roles}
+    numbers = with_numbers(leading, registry)
     plan = Plan(
         stage=stage_name(leading),
         preset=request.given.preset,
         seed=request.seed,
         parts=parts,
-        train=stage_options(TrainConfig, leading, "train", request.given),
+        train=stage_options(TrainConfig, numbers, "train", request.given),
+        protocol=protocol_options(numbers, request.given) if downstream else None,
+        task=request.task,
+        labels=None if request.labels is None else str(request.labels.resolve()),
+        target=request.target,
+        variant=variant_name(request) if downstream else None,
+        shuffle_pairs=request.shuffle_pairs,
         offline=request.offline,
         new_transform=request.new_transform,
         command=request.command,
@@ -127,46 +147,10 @@ def make_plan(request: TrainRequest, registry: Registry) -> Plan:
             "train.accumulate > 1: the samples of an alignment batch are each other's negatives "
             "and cannot be split; lower train.batch_size or use more devices"
         )
-    return _with_transform(plan, request, leading, registry) if _reads_ecg(roles) else plan
+    return _with_transform(plan, request, numbers, registry) if _reads_ecg(roles) else plan
 
 
-def _roles(request: TrainRequest, registry: Registry, leading: Component) -> list[_Role]:
-    """The leading component's needs and itself; what is not trained is frozen."""
-    roles = []
-    for need in leading.spec.needs:
-        named = request.components.get(need.role)
-        component = registry.find(need.kind, named or need.default)
-        _refuse_modality(need, component, registry.find(need.kind, need.default), leading)
-        roles.append(_Role(need.role, component, need, frozen=need.role == "cmr_encoder"))
-    unread = set(request.components) - {need.role for need in leading.spec.needs}
-    if unread - {leading.spec.kind}:
-        flags = ", ".join(f"--{r.replace('_', '-')}" for r in sorted(unread - {leading.spec.kind}))
-        raise UsageError(f"{flags} is not used by {leading.spec.kind} {leading.name!r}; drop it")
-    return [*roles, _Role(leading.spec.kind, leading, None)]
-
-
-def _refuse_modality(
-    need: Need, component: Component, default: Component, leading: Component
-) -> None:
-    """An encoder of the wrong kind of data would fail deep inside, or learn nonsense."""
-    found, needed = component.spec.modality, default.spec.modality
-    if found != needed:
-        said = "does not say what it reads" if found is None else f"reads {found}"
-        raise UsageError(
-            f"encoder {component.name!r} {said}, but the role "
-            f"{need.role} of {leading.spec.kind} {leading.name!r} needs one that reads {needed}, "
-            f"such as {default.name!r}"
-        )
-
-
-def _refuse_unknown_roles(request: TrainRequest, roles: list[_Role]) -> None:
-    known = [role.name for role in roles]
-    for name in request.weights:
-        if name not in known:
-            raise UsageError(f"--weights {name}=...: this stage's roles are {', '.join(known)}")
-
-
-def _plan_part(role: _Role, request: TrainRequest, registry: Registry) -> PartPlan:
+def _plan_part(role: Role, request: TrainRequest, registry: Registry) -> PartPlan:
     wanted = request.weights.get(role.name) or _zoo_weights(role, request, registry)
     options = component_options(role.component, role.name, request.given)
     part = PartPlan(
@@ -177,6 +161,8 @@ def _plan_part(role: _Role, request: TrainRequest, registry: Registry) -> PartPl
         frozen=role.frozen,
     )
     encoder_needed = role.need is not None and role.component.spec.kind == "encoder"
+    if request.variant is not None and not registry.variant(request.variant).spec.stages:
+        encoder_needed = False
     wanted = wanted or ("train" if encoder_needed else "random")
     if wanted == "train" and not encoder_needed:
         raise UsageError(
@@ -193,7 +179,7 @@ def replace_options(options: OptionsT, /, **changes: Any) -> OptionsT:
     return type(options).model_validate({**options.model_dump(), **changes})
 
 
-def _zoo_weights(role: _Role, request: TrainRequest, registry: Registry) -> str | None:
+def _zoo_weights(role: Role, request: TrainRequest, registry: Registry) -> str | None:
     """The zoo entry that a need names for this preset, for its default component alone."""
     if role.need is None or role.component.name != role.need.default:
         return None
@@ -202,7 +188,7 @@ def _zoo_weights(role: _Role, request: TrainRequest, registry: Registry) -> str 
 
 
 def _from_weights(
-    part: PartPlan, role: _Role, wanted: str, request: TrainRequest, registry: Registry
+    part: PartPlan, role: Role, wanted: str, request: TrainRequest, registry: Registry
 ) -> PartPlan:
     """Options of a component with weights are those it was trained with."""
     fetched = fetch(wanted, offline=request.offline or None, registry=registry)
@@ -237,7 +223,7 @@ def _refuse_contradiction(
             )
 
 
-def _reads_ecg(roles: list[_Role]) -> bool:
+def _reads_ecg(roles: list[Role]) -> bool:
     return any(role.component.spec.modality == "ecg" for role in roles)
 
 

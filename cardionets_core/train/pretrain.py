@@ -47,6 +47,10 @@ class PretrainStage:
         self.source, self.cohort, self.seed = source, cohort, seed
         self.train_rows, self.val_rows = train_rows, val_rows
 
+    def lr_scales(self) -> dict[str, float]:
+        """All parameters learn at one rate."""
+        return {}
+
     def train_batch(self, rows: NDArray[np.int64], epoch: int) -> Batch:
         """Random crops and random masks."""
         if isinstance(self.source, EcgSource):

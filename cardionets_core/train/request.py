@@ -10,10 +10,10 @@ from pathlib import Path
 from cardionets_core.errors import PluginError, UsageError
 from cardionets_core.options import Given
 from cardionets_core.registry import Component, Registry
-from cardionets_core.spec import Kind
+from cardionets_core.spec import Kind, TargetKind
 
 # The component that decides a stage, and whose preset holds its numbers.
-_LEADING: tuple[Kind, ...] = ("aligner", "encoder")
+_LEADING: tuple[Kind, ...] = ("aligner", "head", "encoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class TrainRequest:
         offline: Never use the network.
         new_transform: Replace the ECG transform of the weights by the one of the options.
         command: The command line, without local paths, for the lineage.
+        task: Task of a head: a name, or several joined by commas.
+        labels: CSV with the task's labels, if the cohort does not have them.
+        variant: How the encoder of a head is initialised; ``weights`` may name its run.
+        shuffle_pairs: Align every ECG with another subject's CMR: a negative control.
+        target: What the task's columns are read as, instead of what their values look like.
     """
 
     components: Mapping[str, str]
@@ -43,6 +48,11 @@ class TrainRequest:
     offline: bool = False
     new_transform: bool = False
     command: str = ""
+    task: str | None = None
+    labels: Path | None = None
+    variant: str | None = None
+    shuffle_pairs: bool = False
+    target: TargetKind | None = None
 
     def leading(self, registry: Registry) -> Component:
         """The component that decides the stage.
@@ -54,8 +64,8 @@ class TrainRequest:
             if kind in self.components:
                 return registry.find(kind, self.components[kind])
         raise UsageError(
-            "nothing to train: name --encoder, and --aligner to align it with CMR, e.g. "
-            "cardionets train --encoder stmem --aligner weighted-infonce"
+            "nothing to train: name --encoder, --aligner to align it with CMR, or --head for a "
+            "task, e.g. cardionets train --encoder stmem --aligner weighted-infonce"
         )
 
 
@@ -67,6 +77,8 @@ def stage_name(leading: Component) -> str:
     """
     if leading.spec.kind == "aligner":
         return "alignment"
+    if leading.spec.kind == "head":
+        return "downstream"
     if leading.spec.modality is None:
         raise PluginError(
             f"encoder {leading.qualified_name!r} does not declare what it reads; its plugin "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
 from torch import nn
 from torch.optim import AdamW
@@ -28,21 +28,33 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     )
 
 
-def make_optimizer(module: nn.Module, config: TrainConfig) -> AdamW:
+def make_optimizer(
+    module: nn.Module, config: TrainConfig, lr_scales: Mapping[str, float] | None = None
+) -> AdamW:
     """AdamW over the trainable parameters.
 
     Under ``bias-and-norm`` everything with fewer than two dimensions (biases, norms, a learnable
     temperature) is not decayed.
+
+    Args:
+        module: What is trained.
+        config: Numbers of the loop.
+        lr_scales: Parameter name to a factor of its learning rate, 1 where not named; each group
+            keeps its own as ``lr_scale``.
     """
-    trainable = [p for p in module.parameters() if p.requires_grad]
     exempt = config.weight_decay_exempt == "bias-and-norm"
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in trainable if not (exempt and p.ndim < 2)]},
-        {"params": [p for p in trainable if exempt and p.ndim < 2], "weight_decay": 0.0},
-    ]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            decay = 0.0 if exempt and parameter.ndim < 2 else config.weight_decay
+            scale = (lr_scales or {}).get(name, 1.0)
+            # Decayed parameters first, as a checkpoint counts the groups.
+            groups.setdefault((scale, -decay), []).append(parameter)
     return AdamW(
-        [group for group in groups if group["params"]],
+        [
+            {"params": members, "weight_decay": -decay, "lr_scale": scale}
+            for (scale, decay), members in sorted(groups.items(), key=lambda item: item[0])
+        ],
         lr=config.peak_lr,
         betas=config.betas,
-        weight_decay=config.weight_decay,
     )

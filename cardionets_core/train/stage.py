@@ -39,6 +39,9 @@ class Stage(Protocol):
     val_rows: NDArray[np.int64]
     contrastive: bool
 
+    def lr_scales(self) -> dict[str, float]:
+        """Parameter name to a factor of its learning rate; 1 for all that are not named."""
+
     def train_batch(self, rows: NDArray[np.int64], epoch: int) -> Batch:
         """Samples of an epoch; crops and masks come from (seed, epoch, row) alone."""
 

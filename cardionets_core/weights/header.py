@@ -20,7 +20,7 @@ from cardionets_core.config import Options
 from cardionets_core.ecg.transform_state import transform_hash
 from cardionets_core.errors import WeightsError
 from cardionets_core.registry import Component
-from cardionets_core.spec import Kind
+from cardionets_core.spec import Kind, TargetKind
 from cardionets_core.weights.licences import is_at_least_as_strict, strictest
 from cardionets_core.weights.lineage import LineageStep
 
@@ -47,12 +47,12 @@ class PartHeader(Options):
     distribution: str = Field(description="distribution that brings the plugin")
     version: str = Field(description="its version when the file was written")
     config: dict[str, Any] = Field(description="all options")
-    arguments: dict[str, int] = Field(
-        default_factory=dict, description="widths the constructor takes beside the options"
+    arguments: dict[str, int | str] = Field(
+        default_factory=dict, description="what the constructor takes beside the options"
     )
 
     @classmethod
-    def of(cls, component: Component, config: Options, **arguments: int) -> Self:
+    def of(cls, component: Component, config: Options, **arguments: int | str) -> Self:
         """The header of a component built as ``Target(config, **arguments)``."""
         return cls(
             component=component.qualified_name,
@@ -64,11 +64,29 @@ class PartHeader(Options):
         )
 
 
+class TaskHeader(Options):
+    """What a head of the file predicts, and how its outputs are to be read."""
+
+    name: str = Field(description="task")
+    target: TargetKind
+    outputs: tuple[str, ...] = Field(min_length=1, description="name of each output")
+    units: tuple[str, ...] = Field((), description="unit of each output of a regression")
+    encoder: str = Field("encoder", description="role of the encoder that the head reads")
+    threshold: tuple[float, ...] = Field((), description="per output; scores from here are cases")
+    threshold_rule: str = Field("", description="where the threshold comes from")
+    average: Literal["probabilities", "logits"] = Field(
+        "probabilities", description="what is averaged over the evaluation crops"
+    )
+
+
 class WeightsHeader(Options):
     """What a weights file says about itself. Tensors of part ``role`` are named ``role.name``."""
 
     format_version: Literal[1] = 1
     parts: dict[str, PartHeader] = Field(min_length=1, description="role to component")
+    tasks: dict[str, TaskHeader] = Field(
+        default_factory=dict, description="role of a head to its task"
+    )
     transform: dict[str, Any] | None = Field(None, description="state of the ECG transform")
     transform_hash: str | None = None
     lineage: tuple[LineageStep, ...] = Field((), description="steps, oldest first")
@@ -85,6 +103,7 @@ class WeightsHeader(Options):
         *,
         transform: Mapping[str, Any] | None = None,
         notes: tuple[str, ...] = (),
+        tasks: Mapping[str, TaskHeader] | None = None,
     ) -> Self:
         """A header whose hash, licence and ``simulated`` follow from the rest.
 
@@ -93,9 +112,11 @@ class WeightsHeader(Options):
             lineage: Steps, oldest first; at least one, because the licence comes from them.
             transform: ``EcgTransform.to_state()``, or None without an ECG encoder.
             notes: Lines for people.
+            tasks: Role of a head to its task.
         """
         return cls(
             parts=dict(parts),
+            tasks=dict(tasks or {}),
             transform=None if transform is None else dict(transform),
             transform_hash=None if transform is None else transform_hash(transform),
             lineage=lineage,
@@ -109,6 +130,9 @@ class WeightsHeader(Options):
         wrong = [role for role in self.parts if not role.isidentifier()]
         if wrong:
             raise ValueError(f"role {wrong[0]!r} is not a plain name")
+        for role, task in self.tasks.items():
+            if not {role, task.encoder} <= self.parts.keys():
+                raise ValueError(f"task {task.name} needs the parts {role} and {task.encoder}")
         if self.transform_hash != _hash_of(self.transform):
             raise ValueError("transform_hash is not the hash of the transform")
         known = {step.step_id for step in self.lineage}

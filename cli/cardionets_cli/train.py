@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,33 @@ def train(
     cmr_encoder: Annotated[
         str | None, typer.Option(help="CMR encoder of an alignment; the aligner's own choice.")
     ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Head of a downstream task, e.g. linear; needs --task.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="What is predicted: phenotypes, cad, hf, cm, ph, cm-subtype, several joined by "
+            "commas, or a column of --labels or of the cohort."
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            help="How the encoder starts: scratch, ssl, phen-sup, cardionets, cmr-ref; NAME=RUN "
+            "takes your own run."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with a column id and the task's labels.")
+    ] = None,
+    target: Annotated[
+        Literal["binary", "multiclass", "multilabel", "regression"] | None,
+        typer.Option(help="What the columns are read as; by default their values tell."),
+    ] = None,
+    shuffle_pairs: Annotated[
+        bool, typer.Option(help="Negative control: align ECGs with other subjects' CMRs.")
+    ] = False,
     cohort: Annotated[
         Path | None, typer.Option(help="Cohort made by `cardionets prepare`.")
     ] = None,
@@ -67,6 +94,8 @@ def train(
     --encoder vit-cmr: masked pre-training of the CMR encoder.
 
     --encoder stmem --aligner weighted-infonce: align ECG with CMR.
+
+    --encoder stmem --head linear --task cm --variant cardionets: a downstream task.
     """
     # A batch system ends a job with SIGTERM: stop as at Ctrl-C, with a run that says so.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -76,7 +105,9 @@ def train(
 
         resume_training(resume, console=out)
         return
-    components = {"encoder": encoder, "aligner": aligner, "cmr_encoder": cmr_encoder}
+    components = {
+        "encoder": encoder, "aligner": aligner, "cmr_encoder": cmr_encoder, "head": head,
+    }  # fmt: skip
     named = {role: name for role, name in components.items() if name is not None}
     flags: dict[str, Any] = {
         "train.epochs": epochs,
@@ -90,21 +121,37 @@ def train(
     from cardionets_core.weights.lineage import public_command
 
     chosen = preset or default_preset()
+    start, run = _variant(variant)
     request = TrainRequest(
         components=named,
         given=given(chosen, config_file=config, sets=set_ or (), flags=flags),
         out=out_ or default_out(named),
         seed=seed,
-        weights=_pairs(weights or []),
+        weights=_pairs([*(weights or []), *run]),
         cohort=cohort,
         dataset=dataset,
         offline=offline,
         new_transform=new_transform,
         command=public_command(["cardionets", *sys.argv[1:]]),
+        task=task,
+        labels=labels,
+        target=target,
+        variant=start,
+        shuffle_pairs=shuffle_pairs,
     )
     if preset is None:
         out.print(f"preset: {chosen} (the default on this machine; --preset NAME for another)")
     train_stage(request, console=out)
+
+
+def _variant(given: str | None) -> tuple[str | None, list[str]]:
+    """Name of a variant, and the run that was given for it as weights of the encoder."""
+    if given is None:
+        return None, []
+    name, equals, run = given.partition("=")
+    if not name or (equals and not run):
+        raise UsageError(f"--variant {given!r}: needed NAME or NAME=RUN, e.g. ssl=runs/ssl")
+    return name, [f"encoder={run}"] * bool(equals)
 
 
 def _pairs(items: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import runpy
 import socket
+import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,11 +19,15 @@ import torch
 from rich.console import Console
 
 from cardionets_core.cohort.preparing import PrepareRequest, prepare_dataset
+from cardionets_core.cohort.reader import Cohort, open_cohort
 from cardionets_core.options import given
 from cardionets_core.registry import default_registry
 from cardionets_core.train.execute import train_stage
 from cardionets_core.train.request import TrainRequest
 from cardionets_core.train.run_folder import RunFolder
+
+# Tests find ``made_up_cohort`` by name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 SUBJECTS, PRETRAIN_SUBJECTS = 40, 30
 SMALL_ECG = ("encoder.width=8", "encoder.depth=1", "encoder.heads=1", "encoder.head_dim=8")
@@ -31,6 +36,11 @@ PLACE = ("train.accelerator='cpu'", "train.threads=1")
 TWO_EPOCHS = ("train.epochs=2", "train.batch_size=8")
 DRIVER = Path(__file__).with_name("command_in_a_process.py")
 SHORT_S = 120
+# Of the cohort of downstream tasks: 40 subjects to pre-train on, 80 for tasks, many of them ill.
+HEAD_OPTIONS = {
+    "subjects": 120, "pretrain_subjects": 40, "prevalence": "enriched", "seed": 10,
+}  # fmt: skip
+ONE_EPOCH = ("train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0")
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +55,22 @@ def cohort_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     prepare_dataset(request)
     return out
+
+
+@pytest.fixture(scope="session")
+def task_cohort_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 simulated subjects, 80 of them for downstream tasks."""
+    out = tmp_path_factory.mktemp("task-cohort") / "cohort.h5"
+    component = default_registry().find("dataset", "simulated")
+    request = PrepareRequest(component=component, out=out, options=HEAD_OPTIONS, workers=1)
+    prepare_dataset(request)
+    return out
+
+
+@pytest.fixture
+def task_cohort(task_cohort_path: Path) -> Iterator[Cohort]:
+    with open_cohort(task_cohort_path) as cohort:
+        yield cohort
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +112,21 @@ class Trainer:
         components = {"encoder": "stmem", "aligner": "weighted-infonce"}
         return self._request(components, name, (*small, *sets), changes)
 
+    def head(self, name: str, *sets: str, head: str = "linear", **changes: Any) -> TrainRequest:
+        """A linear head on a narrow encoder, both at random, for cardiomyopathy; one epoch."""
+        changes = {"task": "cm", "variant": "scratch", **changes}
+        small = (
+            [f"encoder.{o}" for o in SMALL_CMR] if changes["variant"] == "cmr-ref" else SMALL_ECG
+        )
+        start = str(changes.get("weights", {}).get("encoder", "train"))
+        if start not in ("random", "train"):
+            # Weights say themselves how wide they are.
+            small = ()
+        one = () if "lr_candidates" in str(sets) else ("train.lr=1e-3",)
+        kept = [s for s in (*ONE_EPOCH, *one) if s.partition("=")[0] not in str(sets)]
+        components = {"encoder": "stmem", "head": head}
+        return self._request(components, name, (*small, *kept, *sets), changes)
+
     def _request(
         self,
         components: dict[str, str],
@@ -108,6 +149,31 @@ class Trainer:
 @pytest.fixture
 def trainer(cohort_path: Path, tmp_path: Path) -> Trainer:
     return Trainer(cohort_path, tmp_path)
+
+
+@pytest.fixture
+def tasks(task_cohort_path: Path, tmp_path: Path) -> Trainer:
+    """Trains on the cohort of downstream tasks."""
+    return Trainer(task_cohort_path, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept_tasks(
+    task_cohort_path: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trainer]:
+    """As ``tasks``, for runs that several tests of a file look at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARDIONETS_CACHE", str(shared_cache))
+        yield Trainer(task_cohort_path, tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="session")
+def ssl(task_cohort_path: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A pre-trained ECG encoder that has not seen the subjects of the tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARDIONETS_CACHE", str(shared_cache))
+        trainer = Trainer(task_cohort_path, tmp_path_factory.mktemp("ssl"))
+        return trainer.train(trainer.ecg("ssl", *ONE_EPOCH))
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +254,12 @@ class Commands:
             command += ["--weights", f"{role}={name}"]
         return self._train(command, [*small, *more])
 
+    def head(self, *more: str, encoder: str) -> list[str]:
+        """The command of a linear head on a run's encoder into the folder ``run``."""
+        command = ["--encoder", "stmem", "--head", "linear", "--task", "cm"]
+        command += ["--variant", f"ssl={encoder}"]
+        return self._train(command, [*ONE_EPOCH[1:], *more])
+
     def _train(self, command: list[str], sets: list[str]) -> list[str]:
         chosen = [f"--set={item}" for item in (*PLACE, *sets)]
         return ["train", *command, "--preset", "tiny", *chosen,
@@ -198,3 +270,9 @@ class Commands:
 def commands(cohort_path: Path, shared_cache: Path) -> Commands:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     return Commands(cohort_path, shared_cache)
+
+
+@pytest.fixture(scope="session")
+def task_commands(task_cohort_path: Path, shared_cache: Path) -> Commands:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    return Commands(task_cohort_path, shared_cache)

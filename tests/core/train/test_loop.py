@@ -52,6 +52,9 @@ class MadeUpStage:
         self.val_rows = np.arange(4)
         self.train_rows = np.arange(4, rows)
 
+    def lr_scales(self):
+        return {}
+
     def train_batch(self, rows, epoch):
         return Batch(rows, {"x": self.x[rows], "y": self.y[rows]})
 
