@@ -19,7 +19,7 @@ SimulatedRange = tuple[int, int, int]
 Lineage = tuple["LineageStep", ...]
 
 # An argument, or option=value, whose value may itself hold further equals signs (a url's query).
-_ASSIGNMENT = re.compile(r"((?:[\w.-]+=)?)(.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"((?:[\w.-]+=)*)(.*)", re.DOTALL)
 
 
 class LineageStep(Options):

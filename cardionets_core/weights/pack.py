@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from cardionets_core.weights.fetch import ENTRY_FILE
 from cardionets_core.weights.file import load_tensors, save_weights
 from cardionets_core.weights.header import WEIGHTS_FILE, WeightsHeader, read_header
 from cardionets_core.weights.index import INDEX_FILE, parse_index, write_index
+from cardionets_core.weights.merge import merge_runs
 from cardionets_core.weights.sources import PACKAGE
 
 RUN_FILE = "run.json"
+# Commands that take a zoo entry of their own accord when no weights are named.
+_TAKING_DEFAULTS = ("predict",)
 HALF_NOTE = "matrices are stored in float16"
 
 _NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -41,37 +44,40 @@ class _Places:
 
 
 def pack(
-    run_dir: Path,
+    runs: Sequence[Path],
     card: Path,
     out_dir: Path,
     name: str,
     *,
     half: bool = False,
     sources: tuple[str, ...] = (),
+    default_for: str | None = None,
 ) -> ZooEntry:
-    """Make a zoo entry of a finished run. Equal runs give equal bytes.
+    """Make a zoo entry of a finished run, or of several with a task head each.
 
-    Only the weights with their header and the card are published: the run's fingerprints of
-    training records, its logs and its paths stay where they are.
+    Only the weights with their header and the card are published: the runs' fingerprints of
+    training records, their logs and their paths stay where they are. Equal runs give equal bytes.
 
     Args:
-        run_dir: Run folder with ``weights.safetensors`` and ``run.json``.
+        runs: Run folders with ``weights.safetensors`` and ``run.json``; several are joined, see
+            ``merge.merge_runs``.
         card: Markdown; see ``cards.card_problems`` for what it has to say.
         out_dir: A plugin package with an ``index.json``, which gets or replaces the entry; or
             the folder in which a folder ``name`` with weights, card and ``entry.json`` is made.
         name: Zoo id: lower case, words joined by hyphens.
         half: Store matrices in float16; vectors and statistics stay as they are.
         sources: Urls where the file will be published, beside the packaged one.
+        default_for: Command that the weights are to serve when it names none.
 
     Raises:
-        UsageError: If the name or the folder is not one.
+        UsageError: If the name or the folder is not one, or the command takes no default.
         WeightsError: If the run is not sound, the card not complete, or the disk full.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"zoo id {name!r}: lower-case words joined by hyphens are needed")
-    header = _header_of_run(run_dir)
+    tensors, header = _content(runs, name)
     text = _checked_card(card, header)
-    tensors = load_tensors(run_dir / WEIGHTS_FILE)
+    _check_default(default_for, header)
     if half:
         tensors = {key: _halved(key, tensor) for key, tensor in tensors.items()}
         header = header.model_copy(update={"notes": (*header.notes, HALF_NOTE)})
@@ -81,7 +87,7 @@ def pack(
     save_weights(places.weights, tensors, header)
     with atomic_file(places.card) as file:
         file.write(text.encode())
-    entry = _entry(name, header, text, places, sources)
+    entry = replace(_entry(name, header, text, places, sources), default_for=default_for)
     # The entry comes last: until then nothing points to the new files.
     if in_package:
         others = parse_index(index.read_text(encoding="utf-8"), str(index))
@@ -105,6 +111,17 @@ def _entry(
         transform_hash=header.transform_hash,
         card=places.card_source,
     )
+
+
+def _content(runs: Sequence[Path], name: str) -> tuple[dict[str, Tensor], WeightsHeader]:
+    """Tensors and header of a run, or of several joined."""
+    headers = {run: _header_of_run(run) for run in runs}
+    if len(headers) != len(runs):
+        raise UsageError("a run is named twice; name each once")
+    if len(runs) > 1:
+        return merge_runs(headers, name)
+    (run,) = runs
+    return load_tensors(run / WEIGHTS_FILE), headers[run]
 
 
 def _header_of_run(run_dir: Path) -> WeightsHeader:
@@ -148,6 +165,13 @@ def _refuse_other_lineage(run_dir: Path, run: Mapping[str, Any], header: Weights
             f"{run_dir}: {RUN_FILE} tells another lineage than {WEIGHTS_FILE}; the two are not of "
             "one run, train again"
         )
+
+
+def _check_default(command: str | None, header: WeightsHeader) -> None:
+    if command not in (None, *_TAKING_DEFAULTS):
+        raise UsageError(f"--default-for {command}: needed {' or '.join(_TAKING_DEFAULTS)}")
+    if command is not None and not header.tasks:
+        raise WeightsError(f"--default-for {command}: needed a head for a task, found none")
 
 
 def _checked_card(card: Path, header: WeightsHeader) -> str:

@@ -85,16 +85,21 @@ def import_weights(
 
 @app.command("pack")
 def pack(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folder, or several with a task head each.")
+    ],
     card: Annotated[Path, typer.Option(help="Markdown card; the error says what it needs.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder of the entry, or of an index.json.")],
     name: Annotated[str | None, typer.Option(help="Zoo id; the card's name if not given.")] = None,
     half: Annotated[bool, typer.Option(help="Store matrices in float16.")] = False,
+    default_for: Annotated[
+        str | None, typer.Option(help="Command that uses them when it names none, e.g. predict.")
+    ] = None,
 ) -> None:
-    """Make a zoo entry of a run, with its lineage and licence."""
+    """Make a zoo entry of a run, or of several task heads, with lineage and licence."""
     from cardionets_core.weights.pack import pack as pack_run
 
-    entry = pack_run(run, card, out_, name or card.stem, half=half)
+    entry = pack_run(runs, card, out_, name or card.stem, half=half, default_for=default_for)
     out.print(
         f"{entry.name}: {entry.size_bytes / 1e6:.2f} MB, {entry.licence}, {entry.sha256}",
         markup=False,

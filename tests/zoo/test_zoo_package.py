@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 
 from cardionets_core.registry import default_registry
+from cardionets_core.weights.header import read_header
 from cardionets_core.weights.index import read_index
+from cardionets_core.weights.sources import package_file
 from cardionets_core.weights.zoo import card_text, verify
 
 PACKAGE = Path(str(resources.files("cardionets_zoo")))
 ENTRIES = {entry.name: entry for entry in read_index("cardionets_zoo")}
-SHIPPED = ("cardionets-tiny-simulated", "stmem-tiny-simulated", "vit-cmr-tiny-simulated")
+HEADS = "cardionets-tiny-heads-simulated"
+SHIPPED = (HEADS, "cardionets-tiny-simulated", "stmem-tiny-simulated", "vit-cmr-tiny-simulated")
+TASKS = ["phenotypes", "cad", "hf", "cm", "ph", "cm-subtype"]
+MAX_HEADS_BYTES = 1_000_000
 MAX_TOGETHER_BYTES = 10_000_000
 # The simulator's seeds from here on are for shipped weights alone.
 FIRST_SHIPPED_SEED = 1_000_000
@@ -33,8 +38,28 @@ def test_plugin_imports_without_anything_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
-def test_the_three_entries_of_the_main_run_ship() -> None:
+def test_the_entries_of_the_main_run_and_of_predict_ship() -> None:
     assert sorted(ENTRIES) == sorted(SHIPPED)
+
+
+def test_the_heads_serve_predict_by_default_and_know_every_task() -> None:
+    assert default_registry().default_zoo_entry("predict").spec == ENTRIES[HEADS]
+    assert ENTRIES[HEADS].size_bytes < MAX_HEADS_BYTES
+    header = read_header(package_file(ENTRIES[HEADS].sources[0]))
+    assert sorted(task.name for task in header.tasks.values()) == sorted(TASKS)
+    assert header.simulated
+    for task in header.tasks.values():
+        assert len(task.threshold) == (task.target == "binary")
+
+
+def test_what_trained_the_heads_is_not_what_trained_their_encoder() -> None:
+    lineage = read_header(package_file(ENTRIES[HEADS].sources[0])).lineage
+    of_heads = {r for s in lineage if s.stage == "downstream" for r in s.simulated_ranges}
+    of_encoder = {
+        r for s in lineage if s.stage not in ("downstream", "joining") for r in s.simulated_ranges
+    }
+    assert {seed for seed, _, _ in of_heads} == {FIRST_SHIPPED_SEED + 2}
+    assert not of_heads & of_encoder
 
 
 def test_every_entry_verifies_without_network() -> None:
@@ -88,12 +113,17 @@ def option(command: list[str], name: str) -> str:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_recipe_prepares_trains_and_packs_its_entry(name: str, tmp_path: Path) -> None:
     recipe = PACKAGE / "recipes" / f"{name}.sh"
-    prepare, train, pack = recorded_commands(recipe, tmp_path)
+    prepare, *trained, pack = recorded_commands(recipe, tmp_path)
     assert prepare[:2] == ["prepare", "simulated"]
     assert int(option(prepare, "--seed")) >= FIRST_SHIPPED_SEED
-    assert train[0] == "train"
-    assert option(train, "--cohort") == option(prepare, "--out")
-    assert pack[:3] == ["zoo", "pack", option(train, "--out")]
+    for train in trained:
+        assert train[0] == "train"
+        assert option(train, "--cohort") == option(prepare, "--out")
+    if name == HEADS:
+        assert [option(train, "--task") for train in trained] == TASKS
+        assert option(pack, "--default-for") == "predict"
+    runs = [option(train, "--out") for train in trained]
+    assert pack[: 2 + len(runs)] == ["zoo", "pack", *runs]
     assert option(pack, "--name") == name
     assert Path(option(pack, "--card")).samefile(PACKAGE / "cards" / f"{name}.md")
     assert Path(option(pack, "--out")).samefile(PACKAGE)

@@ -16,7 +16,7 @@ from cardionets_core.cohort.preparing import PrepareRequest, prepare_dataset
 from cardionets_core.ecg.transform import EcgTransform
 from cardionets_core.ecg.transform_config import EcgTransformConfig
 from cardionets_core.errors import CardionetsError, EcgError, UsageError, WeightsError
-from cardionets_core.evaluate import embed_files
+from cardionets_core.evaluate import embed_files, prepared_ecgs
 from cardionets_core.evaluate.embed_files import embed_paths
 from cardionets_core.registry import default_registry
 
@@ -110,14 +110,14 @@ def test_a_corrupt_file_is_a_row_with_its_reason(encoder, tmp_path):
 def test_a_reader_that_fails_in_any_way_spoils_its_own_row_alone(encoder, tmp_path, monkeypatch):
     for seed, name in enumerate("ab"):
         write_ecg(tmp_path / f"{name}.csv", seed)
-    read = embed_files.read_ecg
+    read = prepared_ecgs.read_ecg
 
     def breaking(path, **declared):
         if path.name == "a.csv":
             raise ZeroDivisionError("a field of zero")
         return read(path, **declared)
 
-    monkeypatch.setattr(embed_files, "read_ecg", breaking)
+    monkeypatch.setattr(prepared_ecgs, "read_ecg", breaking)
     counts, rows = embed(encoder, [tmp_path], tmp_path / "e.parquet")
     assert counts == (1, 1)
     assert rows["reason"] == ["ZeroDivisionError: a field of zero", ""]
@@ -140,7 +140,7 @@ def test_a_folder_without_ecgs_is_one_line_and_writes_nothing(encoder, tmp_path)
 
 
 def test_the_number_of_workers_does_not_change_the_table(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(embed_files, "_RECORDS_PER_BATCH", 2)
+    monkeypatch.setattr(prepared_ecgs, "_RECORDS_PER_BATCH", 2)
     for seed in range(5):
         write_ecg(tmp_path / "ecgs" / f"{seed}.csv", seed)
     (tmp_path / "ecgs" / "bad.csv").write_text("nothing")

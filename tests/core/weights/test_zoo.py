@@ -93,13 +93,13 @@ def zoo_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def packed(run: Path, card: Path, zoo_package: Path) -> ZooEntry:
-    return pack(run, card, zoo_package, "tiny-simulated")
+    return pack([run], card, zoo_package, "tiny-simulated")
 
 
 def test_packed_run_is_listed_shown_pulled_loaded_and_verified(
     run: Path, card: Path, zoo_package: Path, made_up: Any, encoder: nn.Module
 ) -> None:
-    entry = pack(run, card, zoo_package, "tiny-simulated")
+    entry = pack([run], card, zoo_package, "tiny-simulated")
     made_up.entries.extend(read_index("acme_zoo"))
     assert made_up.entries == [entry]
     registry = made_up.registry
@@ -116,17 +116,17 @@ def test_packed_run_is_listed_shown_pulled_loaded_and_verified(
 def test_packing_twice_gives_equal_bytes_and_one_entry(
     run: Path, card: Path, zoo_package: Path
 ) -> None:
-    first = pack(run, card, zoo_package, "tiny-simulated")
+    first = pack([run], card, zoo_package, "tiny-simulated")
     index = (zoo_package / "index.json").read_bytes()
-    assert pack(run, card, zoo_package, "tiny-simulated") == first
+    assert pack([run], card, zoo_package, "tiny-simulated") == first
     assert (zoo_package / "index.json").read_bytes() == index
-    pack(run, card, zoo_package, "another")
+    pack([run], card, zoo_package, "another")
     assert [entry.name for entry in read_index("acme_zoo")] == ["another", "tiny-simulated"]
 
 
 def test_nothing_private_is_packed(run: Path, card: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pack(run, card, out, "tiny-simulated")
+    pack([run], card, out, "tiny-simulated")
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {path.name for path in files} == {"weights.safetensors", "card.md", "entry.json"}
     for path in files:
@@ -139,7 +139,7 @@ def test_entry_folder_can_be_loaded_by_its_path(
     run: Path, card: Path, tmp_path: Path, made_up: Any
 ) -> None:
     source = "hf://acme/tiny/weights.safetensors"
-    entry = pack(run, card, tmp_path / "out", "tiny-simulated", sources=(source,))
+    entry = pack([run], card, tmp_path / "out", "tiny-simulated", sources=(source,))
     assert entry.sources == (source,)
     load(tmp_path / "out" / "tiny-simulated", registry=made_up.registry)
     (tmp_path / "out" / "tiny-simulated" / "weights.safetensors").write_bytes(b"12345678{")
@@ -150,7 +150,7 @@ def test_entry_folder_can_be_loaded_by_its_path(
 def test_half_stores_matrices_in_float16_and_says_so(
     run: Path, card: Path, tmp_path: Path, encoder: nn.Module, made_up: Any
 ) -> None:
-    pack(run, card, tmp_path / "out", "tiny-simulated", half=True)
+    pack([run], card, tmp_path / "out", "tiny-simulated", half=True)
     loaded = load(tmp_path / "out" / "tiny-simulated", registry=made_up.registry)
     state = encoder.state_dict()
     assert torch.equal(loaded.layer.weight, state["layer.weight"].half().float())
@@ -164,7 +164,7 @@ def test_half_refuses_what_float16_cannot_hold(
     tensors = {"encoder.large": torch.full((2, 2), 1e6)}
     save_weights(run / "weights.safetensors", tensors, make_header())
     with pytest.raises(WeightsError, match=r"'encoder\.large' exceeds float16"):
-        pack(run, card, tmp_path / "out", "tiny-simulated", half=True)
+        pack([run], card, tmp_path / "out", "tiny-simulated", half=True)
 
 
 def test_incomplete_card_is_refused_before_anything_is_written(
@@ -172,7 +172,7 @@ def test_incomplete_card_is_refused_before_anything_is_written(
 ) -> None:
     card.write_text(CARD.replace("## Limits", "## Other").replace("Simulated", "Some"))
     with pytest.raises(WeightsError, match=r"'## Limits' is missing.*'simulated' is missing"):
-        pack(run, card, tmp_path / "out", "tiny-simulated")
+        pack([run], card, tmp_path / "out", "tiny-simulated")
     assert not (tmp_path / "out").exists()
 
 
@@ -182,15 +182,15 @@ def test_card_has_to_name_the_strictest_licence_of_the_lineage(
     parent = extend([], helpers.step(stage="import", licence="CC-BY-NC-4.0"))
     set_lineage(extend([parent], helpers.step()))
     with pytest.raises(WeightsError, match=r"does not name CC-BY-NC-4\.0"):
-        pack(run, card, run.parent, "tiny-simulated")
+        pack([run], card, run.parent, "tiny-simulated")
     card.write_text(CARD.replace("MIT", "CC-BY-NC-4.0"))
-    assert pack(run, card, run.parent, "tiny-simulated").licence == "CC-BY-NC-4.0"
+    assert pack([run], card, run.parent, "tiny-simulated").licence == "CC-BY-NC-4.0"
 
 
 def test_weights_of_another_run_are_refused(run: Path, card: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text('{"status": "finished", "lineage": []}')
     with pytest.raises(WeightsError, match="another lineage"):
-        pack(run, card, tmp_path / "out", "tiny-simulated")
+        pack([run], card, tmp_path / "out", "tiny-simulated")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_lineage_with_a_local_path_is_refused(
 ) -> None:
     set_lineage((helpers.step(command=f"cardionets train --cohort={path}"),))
     with pytest.raises(WeightsError, match="names a local path"):
-        pack(run, card, run.parent, "tiny-simulated")
+        pack([run], card, run.parent, "tiny-simulated")
 
 
 def test_lineage_may_name_urls(
@@ -209,23 +209,23 @@ def test_lineage_may_name_urls(
 ) -> None:
     command = "cardionets train --weights encoder=hf://org/repo/w.safetensors --cohort cohort.h5"
     set_lineage((helpers.step(command=command),))
-    pack(run, card, run.parent, "tiny-simulated")
+    pack([run], card, run.parent, "tiny-simulated")
 
 
 def test_run_that_is_not_finished_is_refused(run: Path, card: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text('{"status": "running"}')
     with pytest.raises(WeightsError, match="the run is running, not finished; use --resume"):
-        pack(run, card, tmp_path / "out", "tiny-simulated")
+        pack([run], card, tmp_path / "out", "tiny-simulated")
 
 
 def test_folder_that_is_no_run_and_a_bad_name_are_refused(
     run: Path, card: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsError, match="not a run folder"):
-        pack(tmp_path, card, tmp_path / "out", "tiny-simulated")
+        pack([tmp_path], card, tmp_path / "out", "tiny-simulated")
     for name in ("../tiny", "Tiny", "tiny/simulated", ""):
         with pytest.raises(UsageError, match="zoo id"):
-            pack(run, card, tmp_path / "out", name)
+            pack([run], card, tmp_path / "out", name)
 
 
 @pytest.mark.parametrize(
