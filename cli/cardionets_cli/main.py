@@ -9,7 +9,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cardionets_cli import embed, inspect, plugins, prepare, presets, show, train, zoo
+from cardionets_cli import (
+    compare,
+    embed,
+    inspect,
+    plugins,
+    predict,
+    prepare,
+    presets,
+    show,
+    study,
+    train,
+    zoo,
+)
 from cardionets_cli.console import err, fail
 from cardionets_core.errors import CardionetsError
 
@@ -23,7 +35,7 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             err.print(
                 "stopped; `cardionets train --resume RUN` continues a run, and the same `prepare` "
-                "command an unfinished cohort"
+                "or `study` command an unfinished cohort or study"
             )
             raise typer.Exit(130) from None
 
@@ -37,7 +49,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("study")(study.study)
+app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
+app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.command("show")(show.show)
 app.add_typer(prepare.app, name="prepare")

@@ -86,8 +86,52 @@ def test_show_of_a_kind_lists_its_components(command):
 
 
 @pytest.mark.parametrize(
+    ("name", "option"), [("train", "weight_decay"), ("data", "crop_samples"), ("protocol", "probe")]
+)
+def test_show_lists_the_options_of_stages_which_no_component_has(command, name, option):
+    assert name in command("show", "options").out
+    ended = command("show", "options", name)
+    assert ended.code == 0
+    assert option in ended.out
+    ended = command("show", "options", f"{name}s")
+    assert ended.code == 2
+    assert f"Did you mean '{name}'?" in ended.err
+
+
+def test_list_and_show_name_tasks_and_variants(command):
+    assert "tasks phenotypes, cad, hf, cm, ph, cm-subtype" in command("plugins", "list").out
+    told = {line.split()[0] for line in command("show", "variant").out.splitlines()}
+    assert {"scratch", "ssl", "phen-sup", "cardionets", "cmr-ref"} <= told
+    assert "cm-subtype  tasks" in command("show", "task").out
+
+
+def test_show_says_where_a_task_s_targets_come_from(command):
+    told = command("show", "task", "cm").out
+    assert "target: binary" in told
+    assert "dated on or before the visit or undated count" in told
+    assert "ICD-10 I42, I43" in told
+    lines = command("show", "task", "phenotypes").out.splitlines()
+    assert len([line for line in lines if "UK Biobank field 24" in line]) == 82
+    (line,) = [line for line in lines if line.startswith("LV ejection fraction")]
+    assert line.split()[-2:] == ["24103", "%"]
+
+
+def test_show_says_how_a_variant_s_encoder_is_made(command):
+    told = command("show", "variant", "cardionets").out
+    assert "in tables: CardioNets; reads ecg" in told
+    assert "preset tiny: weights from zoo entry cardionets-tiny-simulated" in told
+    (line,) = [line for line in told.splitlines() if line.startswith("weighted-infonce ")]
+    assert "encoder of ssl, cmr_encoder of cmr-ssl" in line
+    assert "a negative control" in command("show", "variant", "shuffled").out
+    assert "not for: phenotypes" in command("show", "variant", "phen-sup").out
+    assert "no stages: random weights" in command("show", "variant", "scratch").out
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("task", "cms"), "no task 'cms'. Did you mean 'cm'?"),
+        (("variant", "cardionet"), "no variant 'cardionet'. Did you mean 'cardionets'?"),
         (("encodr",), "no kind 'encodr'. Did you mean 'encoder'?"),
         (("encoder", "stmen"), "no encoder 'stmen'. Did you mean 'stmem'?"),
     ],

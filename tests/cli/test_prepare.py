@@ -267,7 +267,7 @@ def test_an_interruption_ends_in_one_line_that_says_how_to_go_on(prepare, monkey
     told = prepare()
     assert told.code == 130
     assert "stopped; " in told.err
-    assert "same `prepare` command" in told.err
+    assert "same `prepare` or `study` command" in told.err
 
 
 def test_debug_shows_the_traceback_and_an_unforeseen_error_asks_for_it(prepare, monkeypatch):
