@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ DOCUMENTS = [
 ]
 # Flags and places whose value is the name of a component.
 KINDS = {"--encoder": "encoder", "--cmr-encoder": "encoder", "--aligner": "aligner"}
-KINDS |= {"--dataset": "dataset"}
+KINDS |= {"--dataset": "dataset", "--head": "head"}
 
 
 def commands(document):
@@ -80,7 +81,10 @@ def test_a_documented_command_names_components_and_presets_that_exist(words):
     for flag, value in itertools.pairwise(words):
         if flag in KINDS:
             registry.find(KINDS[flag], value)
+        if flag == "--variant":
+            registry.variant(value.partition("=")[0])
         if flag == "--preset":
             assert any(value in c.preset_names() for c in registry.components())
     if words[:1] == ["show"] and len(words) == 3 and "acme" not in words[2]:
-        registry.find(words[1], words[2])
+        look_up = {"task": registry.task, "variant": registry.variant}
+        look_up.get(words[1], partial(registry.find, words[1]))(words[2])
