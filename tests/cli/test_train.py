@@ -277,9 +277,14 @@ def test_a_full_disk_is_one_line_and_leaves_a_run_to_resume(command, cohort, mon
 
 
 def test_ctrl_c_leaves_an_interrupted_run_and_says_how_to_go_on(command, cohort, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(Progress, "epoch_done", lambda *_: signal.raise_signal(signal.SIGINT))
-        ended = command(*ECG, "--cohort", cohort, "--epochs", 3, "--out", "run")
+    # A shell starts what runs in the background with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Progress, "epoch_done", lambda *_: signal.raise_signal(signal.SIGINT))
+            ended = command(*ECG, "--cohort", cohort, "--epochs", 3, "--out", "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.code == 130
     assert "continue with: cardionets train --resume run" in ended.out
     assert manifest("run")["status"] == "interrupted"
