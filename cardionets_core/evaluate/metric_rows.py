@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -138,6 +138,35 @@ def _resampled(
             name, len(y), "0 divided by 0" + " in one of the folds" * (how.cells is not None)
         )
     return MetricRow(name, found.estimate, found.low, found.high, "bootstrap", len(y), note)
+
+
+def mean_over(
+    what: str,
+    name: str,
+    y: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    defined: Sequence[bool],
+    how: Resampling,
+    *,
+    reason: str,
+) -> MetricRow:
+    """Mean of a metric over those of the labels or outputs that have it.
+
+    Args:
+        what: What the columns are, in the plural.
+        name: As ``resampled`` takes it.
+        y: Targets, (n, columns), NaN where unknown.
+        scores: Scores, (n, columns).
+        defined: Which columns have the metric.
+        how: How the interval is found.
+        reason: Why there is no mean if none has.
+    """
+    there = np.flatnonzero(defined)
+    if len(there) == 0:
+        return undefined(name, len(y), reason)
+    note = f"mean over {len(there)} of {len(defined)} {what}"
+    known = np.asarray((~np.isnan(y[:, there])).any(axis=1), dtype=np.bool_)
+    return resampled(name, y[known][:, there], scores[known][:, there], how.of(known), note)
 
 
 def as_finite(values: ArrayLike, what: str) -> NDArray[np.float64]:

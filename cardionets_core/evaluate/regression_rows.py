@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cardionets_core.evaluate.metric_rows import MetricRow, Resampling, named, resampled, undefined
+from cardionets_core.evaluate.metric_rows import (
+    MetricRow,
+    Resampling,
+    mean_over,
+    named,
+    resampled,
+    undefined,
+)
 
 # With several quantities, errors in their different units have no mean.
 _OF_ONE = ("r2", "pearson", "mae", "rmse")
@@ -68,9 +75,6 @@ def _mean_over_outputs(
     usable: Sequence[bool],
     how: Resampling,
 ) -> MetricRow:
-    there = np.flatnonzero(usable)
-    if len(there) == 0:
-        return undefined(name, len(y), "no output has known values with spread")
-    note = f"mean over {len(there)} of {len(usable)} outputs"
-    known = np.asarray((~np.isnan(y[:, there])).any(axis=1), dtype=np.bool_)
-    return resampled(name, y[known][:, there], score[known][:, there], how.of(known), note)
+    return mean_over(
+        "outputs", name, y, score, usable, how, reason="no output has known values with spread"
+    )

@@ -14,9 +14,8 @@ from cardionets_core.evaluate.metric_rows import (
     MetricRow,
     Resampling,
     as_finite,
+    mean_over,
     named,
-    resampled,
-    undefined,
 )
 from cardionets_core.evaluate.regression_rows import regression_rows
 from cardionets_core.spec import TargetKind
@@ -150,9 +149,6 @@ def _macro(
     how: Resampling,
 ) -> MetricRow:
     """Mean over the labels that have the metric."""
-    there = np.flatnonzero(defined)
-    if len(there) == 0:
-        return undefined(name, len(y), "no label has both cases and controls")
-    note = f"mean over {len(there)} of {len(defined)} labels"
-    known = np.asarray((~np.isnan(y[:, there])).any(axis=1), dtype=np.bool_)
-    return resampled(name, y[known][:, there], scores[known][:, there], how.of(known), note)
+    return mean_over(
+        "labels", name, y, scores, defined, how, reason="no label has both cases and controls"
+    )
