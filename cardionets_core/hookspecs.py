@@ -59,6 +59,42 @@ def cardionets_aligners() -> Iterable[ComponentSpec]:
 
 
 @hookspec
+def cardionets_autoencoders() -> Iterable[ComponentSpec]:
+    """Autoencoders: a cine to a latent and back.
+
+    Example::
+
+        @hookimpl
+        def cardionets_autoencoders():
+            yield ComponentSpec(
+                name="vqvae3d", kind="autoencoder", summary="A vector-quantised 3D autoencoder",
+                config="my_package.config:VqVaeConfig", target="my_package.vqvae:VqVae",
+            )
+    """
+    return ()
+
+
+@hookspec
+def cardionets_generators() -> Iterable[ComponentSpec]:
+    """Generators: a condition, such as an ECG's feature, to a cine.
+
+    Example::
+
+        @hookimpl
+        def cardionets_generators():
+            yield ComponentSpec(
+                name="flow3d", kind="generator", summary="Flow matching on a whole latent",
+                config="my_package.config:Flow3dConfig", target="my_package.flow3d:Flow3d",
+                needs=(
+                    Need(role="encoder", kind="encoder", default="stmem", variant="cardionets"),
+                    Need(role="autoencoder", kind="autoencoder", default="vae3d"),
+                ),
+            )
+    """
+    return ()
+
+
+@hookspec
 def cardionets_heads() -> Iterable[ComponentSpec]:
     """Heads: an encoder's features to a task's output.
 

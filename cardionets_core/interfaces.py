@@ -4,13 +4,19 @@ Shapes: B batch, L leads, S samples, N tokens, D and P widths, T frames, H and W
 All components but datasets are ``torch.nn.Module`` objects. They are built as
 
     encoder, dataset   Target(config)
+    autoencoder        Target(config)
     aligner            Target(config, ecg_dim=P_ecg, cmr_dim=P_cmr)
+    generator          Target(config, condition_dim=C)
     head               Target(config, embed_dim=D, pooled_dim=P, outputs=n, target=kind)
+
+An autoencoder or a generator that computes with another component declares it in
+``ComponentSpec.needs`` and has a method ``use(ROLE=module, ...)``, which is called once after it is
+built and filled. It must not register these modules as its own: they are saved beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from cardionets_core.ecg.record import EcgRecord
 
 Role = Literal["pretrain", "downstream"]
+Condition = Literal["ecg", "ecg-projected", "phenotypes"]
 
 
 class Features(NamedTuple):
@@ -122,6 +129,106 @@ class Head(Protocol):
         """Raw outputs to the task's own units: probabilities, or physical units."""
 
 
+class Moments(NamedTuple):
+    """A normal distribution of latents: mean and log-variance, (B, C, t, h, w) each."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """Cine to latent and back.
+
+    Attributes:
+        cine_shape: (T, H, W) of the cine that it works on.
+        latent_shape: (C, t, h, w) of a latent.
+        latent_scale: SD of the raw latents over the training cines, a scalar buffer, 1 until it
+            is known. ``encode`` divides by it and ``decode`` multiplies, so that latents have
+            unit SD outside.
+    """
+
+    cine_shape: tuple[int, int, int]
+    latent_shape: tuple[int, int, int, int]
+    latent_scale: Tensor
+
+    def view(self, cine: Tensor) -> Tensor:
+        """What it works on of canonical cines (B, 50, 96, 96) in [-1, 1]: (B, T, H, W)."""
+
+    def restore(self, view: Tensor) -> Tensor:
+        """Views (B, T, H, W) as canonical cines (B, 50, 96, 96), interpolated where smaller."""
+
+    def encode(self, cine: Tensor) -> Moments:
+        """Cine (B, 1, T, H, W) in [-1, 1] to moments of unit-SD latents."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Unit-SD latents (B, C, t, h, w) to a cine (B, 1, T, H, W) in [-1, 1]."""
+
+    def loss(self, cine: Tensor) -> LossAndLog:
+        """Training loss of cines (B, 1, T, H, W); draws from torch's global generator."""
+
+    def fit_scale(self, latent_sd: float) -> None:
+        """Take the SD of the raw latents over the training cines, unless it works without."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Condition to cine.
+
+    A generator may also have ``fit(condition, views)``, called once before training with the
+    training conditions (n, C) and an iterable, which may be walked several times, of blocks of
+    views (b, T, H, W) in the same order. One whose ``trained_by_steps`` is False is trained by
+    that alone. One that can draw its own conditions has ``sample_condition(n, *, seed)``.
+
+    Attributes:
+        condition: What it is conditioned on: ``ecg``, the pooled feature of the ECG encoder;
+            ``ecg-projected``, the aligned embedding; ``phenotypes``, the 82 in field order.
+        cine_shape: (T, H, W) of what it draws.
+        trained_by_steps: Whether ``loss`` trains it.
+    """
+
+    condition: Condition
+    cine_shape: tuple[int, int, int]
+    trained_by_steps: bool
+
+    def view(self, cine: Tensor) -> Tensor:
+        """What it draws of canonical cines (B, 50, 96, 96) in [-1, 1]: (B, T, H, W)."""
+
+    def restore(self, view: Tensor) -> Tensor:
+        """Views (B, T, H, W) as canonical cines (B, 50, 96, 96), interpolated where smaller."""
+
+    def target(self, cine: Tensor) -> Tensor:
+        """What the loss needs of cines (B, 1, T, H, W): (B, ...), without gradient; cached."""
+
+    def loss(self, target: Tensor, condition: Tensor, *, noise: Any = None) -> LossAndLog:
+        """Loss of targets (B, ...) given conditions (B, C).
+
+        All randomness is in ``noise`` if given, of a type of the generator's own; else it comes
+        from torch's global generator.
+        """
+
+    def sample(
+        self,
+        condition: Tensor,
+        *,
+        seed: int | Sequence[int],
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> Tensor:
+        """Draw cines (B, 1, T, H, W) in [-1, 1] for conditions (B, C).
+
+        Args:
+            condition: Conditions (B, C), on the generator's device.
+            seed: One per record, or one from which each record's follows by its place; a record's
+                cine does not depend on the others of its batch.
+            steps: Steps of the sampler; its own number if None.
+            guidance: Strength of the guidance, 1 for none; its own if None.
+
+        Raises:
+            UsageError: If steps or guidance make no sense.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """An ICD-10 code without dot and the day it was first recorded, counted from the visit.
@@ -168,6 +275,7 @@ class Subject:
         role: ``"pretrain"`` or ``"downstream"``; set by the cohort.
         split: ``"train"``, ``"val"`` or ``"test"``; set by the cohort.
         attributes: Further columns of the source, by name.
+        synthetic: True if a generator drew it and nobody is behind it; set by the cohort.
     """
 
     subject_id: str
@@ -181,6 +289,7 @@ class Subject:
     role: Role | None = None
     split: str | None = None
     attributes: Mapping[str, str | float] = field(default_factory=dict)
+    synthetic: bool = False
 
 
 @runtime_checkable

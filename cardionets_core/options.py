@@ -24,6 +24,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 _CONTEXT: Mapping[str, frozenset[str]] = {
     "aligner": frozenset({"ecg_dim", "cmr_dim"}),
     "head": frozenset({"embed_dim", "pooled_dim", "outputs", "target"}),
+    "generator": frozenset({"condition_dim"}),
 }
 
 
@@ -207,11 +208,13 @@ def build(kind: Kind, name: str, /, *, registry: Registry | None = None, **optio
     """Build a component with random weights.
 
     Args:
-        kind: ``"encoder"``, ``"aligner"``, ``"head"`` or ``"dataset"``.
+        kind: ``"encoder"``, ``"aligner"``, ``"autoencoder"``, ``"generator"``, ``"head"`` or
+            ``"dataset"``.
         name: Its name, e.g. ``"stmem"``, or ``"plugin:name"``.
         registry: Where to look; the installed plugins when not given.
         options: Its options, and for an aligner ``ecg_dim`` and ``cmr_dim``, for a head
-            ``embed_dim``, ``pooled_dim``, ``outputs`` and ``target``.
+            ``embed_dim``, ``pooled_dim``, ``outputs`` and ``target``, for a generator
+            ``condition_dim``.
 
     Returns:
         The component.
@@ -236,6 +239,8 @@ def construct(component: Component, config: Options, **context: int | str) -> An
     contract = {
         "encoder": interfaces.Encoder,
         "aligner": interfaces.Aligner,
+        "autoencoder": interfaces.Autoencoder,
+        "generator": interfaces.Generator,
         "head": interfaces.Head,
         "dataset": interfaces.Dataset,
     }[component.spec.kind]

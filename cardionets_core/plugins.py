@@ -28,6 +28,8 @@ Declaration = ComponentSpec | EcgFormat | ZooEntry | ConverterSpec | TaskSpec | 
 HOOKS: Mapping[str, type[Any]] = {
     "cardionets_encoders": ComponentSpec,
     "cardionets_aligners": ComponentSpec,
+    "cardionets_autoencoders": ComponentSpec,
+    "cardionets_generators": ComponentSpec,
     "cardionets_heads": ComponentSpec,
     "cardionets_datasets": ComponentSpec,
     "cardionets_tasks": TaskSpec,
@@ -41,6 +43,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _KIND_OF_HOOK = {
     "cardionets_encoders": "encoder",
     "cardionets_aligners": "aligner",
+    "cardionets_autoencoders": "autoencoder",
+    "cardionets_generators": "generator",
     "cardionets_heads": "head",
     "cardionets_datasets": "dataset",
 }

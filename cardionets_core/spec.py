@@ -22,12 +22,19 @@ class Need:
         kind: Its kind.
         default: Component name used when nothing else is said.
         zoo: Preset name to zoo entry that supplies trained weights for it.
+        only_if: Option of the component and the value of it that makes it needed; always if None.
+        variant: Variant whose stages make its weights where there are none, e.g. ``cardionets``
+            for an aligned ECG encoder; plain training of the component if None.
+        beside: Role whose weights file holds this part too, e.g. an aligner beside its encoder.
     """
 
     role: str
     kind: Kind
     default: str
     zoo: Mapping[str, str] = field(default_factory=dict)
+    only_if: tuple[str, str] | None = None
+    variant: str | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cardionets_core.cohort import layout
 from cardionets_core.cohort.opening import open_file, read_provenance
 from cardionets_core.cohort.parts import flag_names
 from cardionets_core.cohort.splits import ROLES, SPLITS
+from cardionets_core.cohort.synthetic import PLACE_COLUMNS, SYNTHETIC, require_in_training
 from cardionets_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,8 +151,26 @@ class CohortColumns:
 
     @cached_property
     def origins(self) -> NDArray[np.str_]:
-        """``simulated/SEED/INDEX`` for simulated subjects, else empty, (n,)."""
+        """``simulated/SEED/INDEX``, ``synthetic/WEIGHTS/INDEX``, or empty for people, (n,)."""
         return self._small("subject/origin").astype(np.str_)
+
+    @cached_property
+    def synthetic(self) -> NDArray[np.bool_]:
+        """True where a generator drew the record and nobody is behind it, (n,).
+
+        Raises:
+            LeakageError: If such a record is not in the training split of the role ``pretrain``.
+        """
+        synthetic: NDArray[np.bool_] = layout.rows_of(self._file, SYNTHETIC)
+        if synthetic.any():
+            columns = {name: self._small(name) for name in PLACE_COLUMNS}
+            require_in_training({**columns, SYNTHETIC: synthetic}, str(self.path))
+        return synthetic
+
+    @cached_property
+    def behind_synthetic(self) -> dict[str, NDArray[Any]]:
+        """Fingerprints of what the generator has seen, as ``guard.Fingerprints.arrays``."""
+        return {name: dataset[:] for name, dataset in self._file[layout.SYNTHETIC_GROUP].items()}
 
     @property
     def has_ecg(self) -> NDArray[np.bool_]:

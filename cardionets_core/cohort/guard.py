@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from cardionets_core.cohort.reader import Cohort, Rows
 from cardionets_core.errors import CohortError, LeakageError
 
 _ORIGIN = re.compile(r"simulated/(\d+)/(\d+)")
+_TRAINED = "trained_"
 
 
 class Overlap(NamedTuple):
@@ -54,11 +55,14 @@ class Fingerprints:
         subjects: HMAC ids of persons as numbers, sorted, (m,) uint64. They name the same person
             only among cohorts made with the same key.
         simulated: Simulated subjects, by seed and range.
+        trained: The part of it that parameters were fitted to, where the rest only validated; None
+            if that is all of it, or not known.
     """
 
     signals: NDArray[np.uint64]
     subjects: NDArray[np.uint64]
     simulated: tuple[SimulatedRange, ...] = ()
+    trained: Fingerprints | None = None
 
     @classmethod
     def empty(cls) -> Self:
@@ -66,25 +70,44 @@ class Fingerprints:
         return cls(np.empty(0, np.uint64), np.empty(0, np.uint64))
 
     @classmethod
-    def of(cls, cohort: Cohort, rows: Rows | None = None) -> Self:
-        """What training on rows of a cohort (all by default) makes a run have seen."""
+    def of(
+        cls, cohort: Cohort, rows: Rows | None = None, *, validated: Rows | None = None
+    ) -> Fingerprints:
+        """What training on rows of a cohort (all by default) makes a run have seen.
+
+        Behind synthetic rows stands everything that their generator has seen.
+
+        Args:
+            cohort: The cohort.
+            rows: Every row that is used.
+            validated: Those of them that only validate or stop training.
+        """
         chosen = np.arange(len(cohort)) if rows is None else np.asarray(rows, dtype=np.int64)
         signals = np.unique(cohort.fingerprints(chosen))
         simulated = [SimulatedRange(s, i, i + 1) for s, i in _simulated(cohort, chosen) if i >= 0]
-        return cls(
+        own: Fingerprints = cls(
             signals[signals != NO_FINGERPRINT],
             np.unique(_subjects(cohort, chosen)),
             _joined(simulated),
         )
+        if validated is not None and len(validated):
+            own = replace(own, trained=cls.of(cohort, np.setdiff1d(chosen, validated)))
+        if cohort.synthetic[chosen].any():
+            own = own.merge(cls.from_arrays(cohort.behind_synthetic))
+        return own
+
+    @property
+    def trained_on(self) -> Fingerprints:
+        """What parameters were fitted to: everything, where nothing else is known."""
+        return self if self.trained is None else self.trained
 
     def merge(self, *others: Fingerprints) -> Fingerprints:
         """Everything that any of several lineages has seen."""
         lineages = (self, *others)
-        return Fingerprints(
-            np.unique(np.concatenate([lineage.signals for lineage in lineages])),
-            np.unique(np.concatenate([lineage.subjects for lineage in lineages])),
-            _joined(r for lineage in lineages for r in lineage.simulated),
-        )
+        trained = None
+        if any(lineage.trained is not None for lineage in lineages):
+            trained = _union([lineage.trained_on for lineage in lineages])
+        return replace(_union(lineages), trained=trained)
 
     def to_public(self) -> Fingerprints:
         """What may be published with weights: simulated subjects only."""
@@ -116,9 +139,36 @@ class Fingerprints:
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file, whole or not at all."""
         buffer = io.BytesIO()
-        ranges = np.array(self.simulated, dtype=np.int64).reshape(-1, 3)
-        np.savez_compressed(buffer, signals=self.signals, subjects=self.subjects, simulated=ranges)
+        stored: dict[str, Any] = self.arrays()
+        np.savez_compressed(buffer, **stored)
         write_whole(path, buffer.getvalue())
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything as plain arrays by name; see ``from_arrays``."""
+        found: dict[str, NDArray[Any]] = {
+            "signals": self.signals,
+            "subjects": self.subjects,
+            "simulated": np.array(self.simulated, dtype=np.int64).reshape(-1, 3),
+        }
+        if self.trained is not None:
+            trained = self.trained.arrays()
+            found |= {f"{_TRAINED}{name}": array for name, array in trained.items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Self:
+        """What ``arrays`` gave.
+
+        Raises:
+            KeyError: If an array is missing.
+        """
+        trained = f"{_TRAINED}signals" in arrays and not prefix
+        return cls(
+            np.asarray(arrays[f"{prefix}signals"], dtype=np.uint64),
+            np.asarray(arrays[f"{prefix}subjects"], dtype=np.uint64),
+            tuple(SimulatedRange(*map(int, row)) for row in arrays[f"{prefix}simulated"]),
+            cls.from_arrays(arrays, _TRAINED) if trained else None,
+        )
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -129,11 +179,7 @@ class Fingerprints:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return cls(
-                    np.asarray(stored["signals"], dtype=np.uint64),
-                    np.asarray(stored["subjects"], dtype=np.uint64),
-                    tuple(SimulatedRange(*map(int, row)) for row in stored["simulated"]),
-                )
+                return cls.from_arrays(dict(stored))
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise CohortError(
                 f"{path} does not hold the fingerprints of a run ({type(error).__name__}); the "
@@ -168,6 +214,14 @@ def refuse_overlap(
         f"{found.by_subject} of the same person, {found.by_simulation} of the same simulated "
         f"subject), record {cohort.record_ids[found.rows[0]]} first; use rows with another role "
         f"or split, another cohort or simulator seed, or weights that have not seen them"
+    )
+
+
+def _union(lineages: Sequence[Fingerprints]) -> Fingerprints:
+    return Fingerprints(
+        np.unique(np.concatenate([lineage.signals for lineage in lineages])),
+        np.unique(np.concatenate([lineage.subjects for lineage in lineages])),
+        _joined(r for lineage in lineages for r in lineage.simulated),
     )
 
 

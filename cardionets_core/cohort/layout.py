@@ -1,6 +1,7 @@
 """The layout of a cohort file: names, types, shapes and chunks. docs/cohort-layout.md tells it.
 
-Whoever changes a name, type or meaning here raises ``LAYOUT_VERSION``.
+Whoever changes a name, type or meaning here raises ``LAYOUT_VERSION``; what an older layout lacks
+says so in ``Column.since`` and reads as its fill value.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from cardionets_core.cmr.phenotypes import FIELD_IDS, PHENOTYPES
 from cardionets_core.cohort.ids import ID_HEX_DIGITS
 from cardionets_core.cohort.splits import ROLES, SPLITS
 from cardionets_core.ecg.canonical import CANONICAL_LEADS, CANONICAL_RATE_HZ, CANONICAL_SAMPLES
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+# The content hash starts with it: raised when the same source would be stored as something else.
+CONTENT_VERSION = 1
 LAYOUT_NAME = "cardionets-cohort"
 # Format of HDF5 1.10: its index finds the chunk of a row directly; every h5py since 2.10 reads it.
 LIBVER = ("v110", "v110")
@@ -31,6 +36,7 @@ UNKNOWN = -1
 SEXES: tuple[str, ...] = ("female", "male")
 
 TEXT = h5py.string_dtype("utf-8")
+_ALL = slice(None)
 _ID = np.dtype(f"S{ID_HEX_DIGITS}")
 ORIGIN_BYTES = 64
 ICD10_BYTES = 8
@@ -55,6 +61,7 @@ class Column:
         bulky: One chunk per record, written only where there is something.
         filters: HDF5 filters of a bulky column.
         attributes: Attributes of the dataset.
+        since: Layout version that brought it.
     """
 
     name: str
@@ -64,6 +71,7 @@ class Column:
     bulky: bool = False
     filters: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
+    since: int = 1
 
 
 # Measured on one core: shuffle and gzip 1 shrink an ECG to 0.41 and read it in 0.4 ms (0.03 raw);
@@ -91,6 +99,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("subject/split", _labels(SPLITS), fill=UNKNOWN),
     Column("subject/fold", np.dtype("i1"), fill=UNKNOWN),
     Column("subject/digest", np.dtype("u1"), (DIGEST_BYTES,)),
+    Column("subject/synthetic", np.dtype("?"), since=2),
     Column(
         "ecg/signal",
         np.dtype("i2"),
@@ -132,6 +141,8 @@ QUARANTINE = {
     "quarantine/record_id": _ID,
     "quarantine/reason": TEXT,
 }
+# Only in augmented cohorts: what the generator has seen.
+SYNTHETIC_GROUP = "synthetic"
 
 
 def create_columns(file: h5py.File, rows: int) -> None:
@@ -164,9 +175,18 @@ def append(file: h5py.File, columns: dict[str, Any]) -> None:
         dataset[start:] = values
 
 
-def dataset_names() -> Iterator[str]:
-    """Every dataset that a finished file must have."""
-    yield from COLUMN
+def rows_of(file: h5py.File, name: str, rows: slice = _ALL) -> NDArray[Any]:
+    """Rows of a column without bulk; its fill value where the file's layout is too old for it."""
+    if name in file or COLUMN[name].since == 1:
+        found: NDArray[Any] = file[name][rows]
+        return found
+    column, count = COLUMN[name], len(range(*rows.indices(len(file["subject/record_id"]))))
+    return np.full((count, *column.shape), column.fill, dtype=column.dtype)
+
+
+def dataset_names(version: int = LAYOUT_VERSION) -> Iterator[str]:
+    """Every dataset that a finished file of a layout version must have."""
+    yield from (column.name for column in COLUMNS if column.since <= version)
     yield from DIAGNOSES
     yield from QUARANTINE
     yield "quality/details"

@@ -53,6 +53,11 @@ class Making:
             )
         if self.existing == "extend":
             base = stored_provenance(self.out)
+            if base.get("synthetic"):
+                raise UsageError(
+                    f"{self.out} holds synthetic subjects; extend the cohort that it was made "
+                    "from, and augment that again"
+                )
             self._require_same_sides(base)
             return base
         if self.existing == "refuse" and self.out.exists():

@@ -15,6 +15,7 @@ from cardionets_core.cohort import layout
 from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.cohort.parts import Extras, Part, PartTable, read_table
 from cardionets_core.cohort.settling import DUPLICATE_FLAG, Plan
+from cardionets_core.cohort.synthetic import require_in_training
 
 
 def write(
@@ -32,6 +33,7 @@ def write(
         The content hash: of everything stored but ids, quarantine and provenance.
 
     Raises:
+        LeakageError: If the plan puts a synthetic record anywhere but into the training split.
         OSError: If the disk is full or cannot be written.
     """
     # A file that an earlier failure left half open must not be written over, but replaced.
@@ -70,7 +72,7 @@ class _Copier:
         self.file = file
         self.plan = plan
         self.at = 0
-        self.content = hashlib.sha256(f"{layout.LAYOUT_NAME} {layout.LAYOUT_VERSION}".encode())
+        self.content = hashlib.sha256(f"{layout.LAYOUT_NAME} {layout.CONTENT_VERSION}".encode())
 
     def copy(self, part: Part, kept: NDArray[np.int64], places: NDArray[np.int8]) -> None:
         """Append a part's kept rows."""
@@ -79,6 +81,7 @@ class _Copier:
         columns = {name: values[kept] for name, values in table.columns.items()}
         for place, name in enumerate(("role", "split", "fold")):
             columns[f"subject/{name}"] = places[:, place]
+        require_in_training(columns, self.file.filename)
         columns["quality/flags"] = _bits(extras, columns["ecg/fingerprint"], self.plan)
         rows = slice(self.at, self.at + len(kept))
         for name, values in columns.items():

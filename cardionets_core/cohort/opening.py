@@ -11,7 +11,7 @@ import h5py
 from cardionets_core.cohort import layout
 from cardionets_core.errors import CohortError
 
-JSON_ATTRIBUTES = ("config", "roles", "versions", "history")
+JSON_ATTRIBUTES = ("config", "roles", "versions", "history", "synthetic")
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -82,7 +82,7 @@ def _require_layout(path: Path, file: h5py.File) -> None:
             f"cardionets prepare DATASET --out FILE"
         )
     found = int(file.attrs["layout_version"])
-    if found != layout.LAYOUT_VERSION:
+    if found not in layout.READABLE_VERSIONS:
         remedy = (
             "update cardionets"
             if found > layout.LAYOUT_VERSION
@@ -90,9 +90,9 @@ def _require_layout(path: Path, file: h5py.File) -> None:
         )
         raise CohortError(
             f"{path} has layout version {found}, but this cardionets reads version "
-            f"{layout.LAYOUT_VERSION}; {remedy}"
+            f"{' and '.join(map(str, layout.READABLE_VERSIONS))}; {remedy}"
         )
-    missing = [name for name in layout.dataset_names() if name not in file]
+    missing = [name for name in layout.dataset_names(found) if name not in file]
     if missing:
         raise CohortError(
             f"{path} lacks {', '.join(missing)}, which a cohort must have; prepare it anew"

@@ -81,7 +81,7 @@ def read_table(part: Part) -> PartTable:
     """Read everything small of a part."""
     with open_hdf5(part.path) as file:
         count = part.stop - part.start
-        columns = {column.name: file[column.name][part.rows] for column in layout.SMALL}
+        columns = {c.name: layout.rows_of(file, c.name, part.rows) for c in layout.SMALL}
         if part.finished:
             asked_role = np.full(count, layout.UNKNOWN, dtype=np.int8)
             draws = np.zeros((count, len(Draws._fields)))

@@ -66,6 +66,7 @@ class Cohort(CohortColumns):
             age_years=None if np.isnan(age_years) else age_years,
             role=_ROLES[int(self._small("subject/role")[row])],
             split=str(self.splits[row]),
+            synthetic=bool(self.synthetic[row]),
             attributes={
                 name: value
                 for name in self.attribute_names
@@ -81,8 +82,9 @@ class Cohort(CohortColumns):
         with_ecg: bool = False,
         with_cine: bool = False,
         quality: Literal["usable", "any"] = "usable",
+        synthetic: bool | None = False,
     ) -> NDArray[np.int64]:
-        """Rows that fulfil all conditions, in ascending order.
+        """Rows that fulfil all conditions, in ascending order; real ones unless asked otherwise.
 
         Args:
             role: Only this role.
@@ -91,9 +93,12 @@ class Cohort(CohortColumns):
             with_cine: Only rows with a cine.
             quality: ``usable`` leaves out rows whose ECG failed the checks; rows without an ECG
                 have nothing to fail.
+            synthetic: False for real records, True for those that a generator drew, None for both.
+                Drawn ones are in the training split of the role ``pretrain`` and nowhere else.
 
         Raises:
             UsageError: If a role, split or quality has another name.
+            LeakageError: If the file was altered so that a drawn record is somewhere else.
         """
         _require_one_of("role", role, (None, *ROLES))
         _require_one_of("split", split, (None, *SPLITS))
@@ -109,6 +114,8 @@ class Cohort(CohortColumns):
             chosen &= self.has_cine
         if quality == "usable":
             chosen &= self.usable | ~self.has_ecg
+        if synthetic is not None:
+            chosen &= self.synthetic == synthetic
         return np.flatnonzero(chosen)
 
     def ecg_int16(self, rows: Rows) -> NDArray[np.int16]:

@@ -75,9 +75,23 @@ def read_and_write(dataset: Dataset, block: Block) -> int:
             rows.append((item, _read(dataset, item)))
         except Exception as error:  # noqa: BLE001 - whatever a reader raises, the others go on
             failed.append((item, quarantine_reason(error, item.ref)))
+    write_block(block, rows, failed)
+    return len(block.items)
+
+
+def write_block(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]) -> None:
+    """Write a block's file, whole or not at all.
+
+    Args:
+        block: Which.
+        rows: Records that could be read.
+        failed: Those that could not, with the reason.
+
+    Raises:
+        CohortError: If the file cannot be written.
+    """
     with disk_errors_in_one_line(block.path.parent):
         write_whole(block.path, _image(block, rows, failed))
-    return len(block.items)
 
 
 def _read(dataset: Dataset, item: Item) -> Row:

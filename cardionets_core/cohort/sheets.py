@@ -27,6 +27,8 @@ _GRID_MINOR = "#f8dcd7"
 _INK = "#1c1c1c"
 _FAINT = "#6b6b6b"
 _WARNING = "#b3261e"
+_BADGE = {"facecolor": _WARNING, "edgecolor": "none", "pad": 1.2}
+_MARK: dict[str, Any] = {"color": "white", "fontsize": 7, "weight": "bold", "bbox": _BADGE}
 _DPI = 150
 # Standard paper: 25 mm/s and 10 mm/mV, so 1 mV is as high as 0.4 s is long.
 _SECONDS_PER_MV = 0.4
@@ -45,14 +47,23 @@ _FRAME_IN = 1.1
 
 
 def pick_rows(cohort: Cohort, count: int, *, with_cine: bool = False) -> NDArray[np.int64]:
-    """Rows for a contact sheet, spread evenly over the usable records.
+    """Rows for a contact sheet, spread evenly over the usable records, real and synthetic.
 
     Args:
         cohort: The cohort.
         count: How many, at most.
         with_cine: Rows with a cine instead of rows with an ECG.
     """
-    rows = cohort.select(with_ecg=not with_cine, with_cine=with_cine)
+    real, drawn = (
+        cohort.select(with_ecg=not with_cine, with_cine=with_cine, synthetic=synthetic)
+        for synthetic in (False, True)
+    )
+    # Side by side, as many of one as of the other where there are both.
+    of_drawn = min(len(drawn), max(count // 2, count - len(real)))
+    return np.concatenate([_spread(real, count - of_drawn), _spread(drawn, of_drawn)])
+
+
+def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     if len(rows) <= count:
         return rows
     return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
@@ -92,6 +103,8 @@ def draw_cine_sheet(
 ) -> None:
     """Draw cines, a row each, with frames spread evenly over the cycle.
 
+    Synthetic cines are marked as such, on every frame and in the caption.
+
     Args:
         cohort: The cohort.
         rows: Which records.
@@ -107,8 +120,12 @@ def draw_cine_sheet(
     figure, panels = _figure_in(1, len(chosen), (frames * _FRAME_IN, _FRAME_IN))
     for axes, row, cine in zip(panels, chosen.tolist(), cines, strict=True):
         _draw_cine(axes, cine[shown], shown)
+        if cohort.synthetic[row]:
+            _mark_synthetic(axes, cine.shape[2], len(shown))
         _caption(axes, cohort, row)
-    _title(figure, cohort, f"4-chamber cine, {len(chosen)} of {int(cohort.has_cine.sum())} records")
+    drawn = int(cohort.synthetic[chosen].sum())
+    told = f"4-chamber cine, {len(chosen)} of {int(cohort.has_cine.sum())} records"
+    _title(figure, cohort, told + (f", {drawn} of them synthetic" if drawn else ""))
     _footnote(figure, f"frames of {cines.shape[1]} over one heart beat")
     _save(figure, path)
 
@@ -190,10 +207,17 @@ def _draw_cine(axes: Axes, frames: NDArray[np.uint8], numbers: NDArray[np.int64]
     axes.set_axis_off()
 
 
+def _mark_synthetic(axes: Axes, width: int, frames: int) -> None:
+    """Say on every frame that nobody is behind it, so that no cut-out passes for a real one."""
+    for place in range(frames):
+        axes.text((place + 0.5) * width, 4, "SYNTHETIC", ha="center", va="top", **_MARK)
+
+
 def _caption(axes: Axes, cohort: Cohort, row: int, measured: str = "") -> None:
     """Who this is, above a panel: HMAC id, sex, age, side, what was measured, quality flags."""
     age_years = float(cohort.ages_years[row])
     person = [
+        "synthetic, of nobody" if cohort.synthetic[row] else "",
         str(cohort.record_ids[row]),
         str(cohort.sexes[row]) if cohort.sexes[row] != "unknown" else "",
         "" if np.isnan(age_years) else f"{age_years:.0f} years",

@@ -40,10 +40,15 @@ class Table(NamedTuple):
 
 
 def summary(cohort: Cohort) -> tuple[Table, ...]:
-    """Every table of ``cardionets inspect``, in the order of printing."""
+    """Every table of ``cardionets inspect``, in the order of printing.
+
+    Synthetic records are counted in a table of their own and nowhere else.
+    """
     people = _People(cohort)
+    drawn = (_synthetic(cohort, people),) if cohort.synthetic.any() else ()
     return (
         _overview(cohort, people),
+        *drawn,
         _roles(cohort, people),
         _ages(cohort, people),
         _phenotypes(cohort, people),
@@ -80,10 +85,11 @@ class _People:
 
     def __init__(self, cohort: Cohort) -> None:
         _, self._person = np.unique(cohort.subject_ids, return_inverse=True)
+        self.real = ~cohort.synthetic
         self.hide = not cohort.simulated
 
     def count(self, chosen: NDArray[np.bool_]) -> int:
-        return len(np.unique(self._person[chosen]))
+        return len(np.unique(self._person[chosen & self.real]))
 
     def shown(self, *groups: NDArray[np.bool_]) -> list[str]:
         return shown([self.count(group) for group in groups], hide=self.hide)
@@ -107,9 +113,38 @@ def _overview(cohort: Cohort, people: _People) -> Table:
         ("subjects with usable ECG", *people.shown(cohort.usable)),
         ("subjects with cine", *people.shown(cohort.has_cine)),
         ("subjects with both", *people.shown(cohort.has_ecg & cohort.has_cine)),
-        ("records", *_records([len(cohort)], [people.count(everyone)], hide=people.hide)),
+        (
+            "records",
+            *_records([int(people.real.sum())], [people.count(everyone)], hide=people.hide),
+        ),
     ]
+    if cohort.synthetic.any():
+        facts.append(("synthetic", f"{_drawn(cohort, people)} records, of nobody"))
     return Table("Cohort", ("", ""), tuple((name, value) for name, value in facts))
+
+
+def _drawn(cohort: Cohort, people: _People) -> str:
+    """Number of synthetic records; hidden where that of the people whom they follow is."""
+    groups = [group & cohort.has_cine for _, group in _sides(cohort)]
+    (trained_on, *_), count = people.shown(*groups), int(cohort.synthetic.sum())
+    return str(count) if trained_on.isdecimal() else "hidden"
+
+
+def _synthetic(cohort: Cohort, people: _People) -> Table:
+    """Where the synthetic records come from."""
+    told = cohort.provenance["synthetic"]
+    own = "the generator's own"
+    facts = [
+        ("records", f"{_drawn(cohort, people)}, all in the training split of role pretrain"),
+        ("per real training subject with a cine", str(told["factor"])),
+        ("generator", f"{told['generator']}, weights {told['weights']}"),
+        ("hash of the weights", told["weights_sha256"][:16]),
+        ("licence of the weights", told["licence"]),
+        ("seed", str(told["seed"])),
+        ("sampler steps", own if told["steps"] is None else str(told["steps"])),
+        ("guidance", own if told["guidance"] is None else str(told["guidance"])),
+    ]
+    return Table("Synthetic subjects", ("", ""), tuple(facts))
 
 
 def _records(records: Sequence[int], persons: Sequence[int], *, hide: bool) -> list[str]:
@@ -118,9 +153,14 @@ def _records(records: Sequence[int], persons: Sequence[int], *, hide: bool) -> l
     return ["hidden" if hidden else str(n) for n, hidden in zip(records, few, strict=True)]
 
 
-def _roles(cohort: Cohort, people: _People) -> Table:
+def _sides(cohort: Cohort) -> list[tuple[tuple[str, str], NDArray[np.bool_]]]:
+    """Role and split, and who is there; those who pre-train first."""
     sides = [(role, split) for role in ROLES for split in SPLITS]
-    groups = [(cohort.roles == role) & (cohort.splits == split) for role, split in sides]
+    return [((r, s), (cohort.roles == r) & (cohort.splits == s)) for r, s in sides]
+
+
+def _roles(cohort: Cohort, people: _People) -> Table:
+    sides, groups = zip(*_sides(cohort), strict=True)
     columns = [
         people.shown(*groups),
         people.shown(*(group & cohort.usable for group in groups)),
@@ -129,7 +169,7 @@ def _roles(cohort: Cohort, people: _People) -> Table:
     rows = tuple(
         (*side, *cells)
         for side, group, *cells in zip(sides, groups, *columns, strict=True)
-        if group.any()
+        if (group & people.real).any()
     )
     return Table(
         "Subjects by role and split",
@@ -143,7 +183,7 @@ def _ages(cohort: Cohort, people: _People) -> Table:
     bands = [(f"{low}-{high - 1}", (ages >= low) & (ages < high)) for low, high in _AGE_BANDS]
     bands[0] = (f"under {_AGE_BANDS[0][1]}", bands[0][1])
     bands[-1] = (f"{_AGE_BANDS[-1][0]} and over", bands[-1][1])
-    bands.append(("unknown", np.isnan(ages)))
+    bands.append(("unknown", np.isnan(ages) & people.real))
     sexes = (*SEXES, "unknown")
     groups = [band & (cohort.sexes == sex) for _, band in bands for sex in sexes]
     cells = people.shown(*groups)
@@ -159,7 +199,7 @@ def _phenotypes(cohort: Cohort, people: _People) -> Table:
     rows = []
     for column, phenotype in enumerate(PHENOTYPES):
         values = cohort.phenotypes[:, column].astype(np.float64)
-        there = ~np.isnan(values)
+        there = ~np.isnan(values) & people.real
         if not there.any():
             continue
         measured, missing = people.shown(people.having(there), ~people.having(there))

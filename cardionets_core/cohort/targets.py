@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,18 +70,20 @@ def task_targets(task: TaskSpec, cohort: CohortColumns) -> Targets:
         cohort: The cohort.
 
     Returns:
-        A row per row of the cohort.
+        A row per row of the cohort; nothing is known of synthetic records.
 
     Raises:
         UsageError: If the cohort lacks a column that the task names.
         LabelsError: If such a column does not fit the task.
     """
     if task.codes:
-        return Targets(task, diagnosed(task, cohort))
-    if task.field_ids:
+        targets = Targets(task, diagnosed(task, cohort))
+    elif task.field_ids:
         fields = [FIELD_IDS.index(field_id) for field_id in task.field_ids]
-        return Targets(task, cohort.phenotypes[:, fields].astype(np.float32))
-    return _from_columns(task, cohort)
+        targets = Targets(task, cohort.phenotypes[:, fields].astype(np.float32))
+    else:
+        targets = _from_columns(task, cohort)
+    return _of_people(targets, cohort)
 
 
 def require_two_classes(
@@ -156,6 +158,7 @@ def find_task(
             "its columns as the task, or leave the labels out."
         )
     found = sources.one(asked[0], target) if len(asked) == 1 else sources.joined(asked, target)
+    found = _of_people(found, cohort)
     require_two_classes(found)
     if sources.labels is None:
         return found
@@ -219,6 +222,14 @@ class _Sources:
         known = {*short, *columns, *cohort_column_names(self.cohort)}
         broken = "".join(f"\n{failed}" for failed in self.registry.discovery.failed)
         raise UnknownNameError(unknown("task or column", name, known) + broken)
+
+
+def _of_people(targets: Targets, cohort: CohortColumns) -> Targets:
+    """The same without those of synthetic records: what a generator drew is no outcome."""
+    if not cohort.synthetic.any():
+        return targets
+    values = np.where(cohort.synthetic[:, None], np.float32(np.nan), targets.values)
+    return replace(targets, values=values)
 
 
 def _of_column(column: Column, target: TargetKind | None) -> Targets:

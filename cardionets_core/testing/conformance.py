@@ -18,6 +18,8 @@ _MODULES = {
     "dataset": "cardionets_core.testing.dataset_checks",
     "encoder": "cardionets_core.testing.encoder_checks",
     "aligner": "cardionets_core.testing.aligner_checks",
+    "autoencoder": "cardionets_core.testing.autoencoder_checks",
+    "generator": "cardionets_core.testing.generator_checks",
     "head": "cardionets_core.testing.head_checks",
     "ecg-format": "cardionets_core.testing.ecg_format_checks",
     "task": "cardionets_core.testing.task_checks",
@@ -47,6 +49,11 @@ class Check:
         dataset       ``check(dataset)``
         encoder       ``check(build)``; ``build()`` makes a small one on the CPU
         aligner       ``check(build)``; ``build(ecg_dim=, cmr_dim=)`` makes one
+        autoencoder   ``check(build)``; ``build()`` makes a small one on the CPU; ``uses=``, role
+                      to what builds a component that it uses
+        generator     ``check(build)``; ``build(condition_dim=)`` makes a small one; ``uses=``
+                      likewise, e.g. ``{"autoencoder": build}``; ``conditions=`` (12, width) of
+                      made-up subjects where random numbers are none
         head          ``check(build)``; ``build(embed_dim=, pooled_dim=, outputs=, target=)``
                       makes one; ``kind=`` of target, multilabel if not given; ``outputs=`` and
                       ``target=`` (batch, outputs) where the head has its own
@@ -103,8 +110,8 @@ def conformance(
             check(MyDataset(MyConfig(source=tmp_path)))
 
     Args:
-        kind: ``dataset``, ``encoder``, ``aligner``, ``head``, ``ecg-format``, ``task`` or
-            ``variant``.
+        kind: ``dataset``, ``encoder``, ``aligner``, ``autoencoder``, ``generator``, ``head``,
+            ``ecg-format``, ``task`` or ``variant``.
         expected_failures: Promises that are knowingly broken, with the reason. Strict: a promise
             that holds after all fails the test.
 

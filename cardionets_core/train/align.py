@@ -80,6 +80,9 @@ class AlignStage:
         """The middle crop with the subjects' CMR features."""
         return self._batch(rows, self.ecgs.middle_crops(rows))
 
+    def finish(self, device: torch.device) -> None:
+        """Nothing follows from the trained weights."""
+
     def describe_rows(self, rows: NDArray[np.int64]) -> list[str]:
         """Pseudonymous record ids."""
         return [str(record) for record in self.cohort.record_ids[rows]]

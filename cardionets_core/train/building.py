@@ -25,7 +25,7 @@ from cardionets_core.train.ecg_source import EcgSource
 from cardionets_core.train.order import seed_of
 from cardionets_core.train.plan import PartPlan, Plan
 from cardionets_core.train.stage import Stage
-from cardionets_core.weights.ancestry import ancestry_of
+from cardionets_core.weights.ancestry import ancestry_of, synthetic_parents
 from cardionets_core.weights.atomic import sha256_of
 from cardionets_core.weights.fetch import fetch
 from cardionets_core.weights.file import load_tensors
@@ -85,6 +85,12 @@ class Parts:
         self.headers[role] = PartHeader.of(component, config, **context)
         return module
 
+    def build_saved(self, role: str) -> Any:
+        """Build a role's component with what its constructor took when its weights were saved."""
+        path = weights_path(self.plan.parts[role], self.plan, self.registry)
+        header = read_header(path).part(str(self.plan.parts[role].file_role))
+        return self.build(role, **header.arguments)
+
     def _fill(self, module: nn.Module, role: str, part: PartPlan) -> None:
         path = weights_path(part, self.plan, self.registry)
         if part.sha256 is not None and sha256_of(path) != part.sha256:
@@ -111,14 +117,15 @@ def built_stage(
     used = np.concatenate([stage.train_rows, stage.val_rows])
     if also_used is not None:
         used = np.union1d(used, also_used)
+    only_validated = np.setdiff1d(stage.val_rows, [] if also_used is None else also_used)
     return BuiltStage(
         stage=stage,
         cohort=cohort,
         modules=parts.modules,
         headers=parts.headers,
         transform=transform,
-        parents=tuple(parts.parents),
-        seen=parts.seen.merge(Fingerprints.of(cohort, used)),
+        parents=(*parts.parents, *synthetic_parents(cohort, used)),
+        seen=parts.seen.merge(Fingerprints.of(cohort, used, validated=only_validated)),
         used_rows=used,
         test_rows=test_rows,
     )
@@ -190,3 +197,13 @@ def weights_path(part: PartPlan, plan: Plan, registry: Registry) -> Path:
 def seed_weights(seed: int, role: str) -> None:
     """Seed the initial weights of a role, whatever else is built before it."""
     torch.manual_seed(seed_of(seed, role))
+
+
+def frozen_key(parts: Parts, role: str, device: torch.device) -> list[Any]:
+    """What a frozen component's outputs follow from, besides the cohort."""
+    part, component = parts.plan.parts[role], parts.headers[role]
+    if part.source == "weights":
+        weights = sha256_of(weights_path(part, parts.plan, parts.registry))
+    else:
+        weights = f"seed {parts.plan.seed}"
+    return [part.component, component.version, part.options, weights, device.type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class TrainState:
         best_model: State dict of the module at ``best_epoch``.
         optimizer: State dict of the optimiser.
         scaler: State of the loss scaling of float16 training.
+        average: Moving average of the trained weights, if one is kept.
     """
 
     epoch: int
@@ -40,9 +41,10 @@ class TrainState:
     best_model: dict[str, Any]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
+    average: dict[str, Any] = field(default_factory=dict)
 
 
-_NAMES = tuple(field.name for field in fields(TrainState))
+_NAMES = tuple(entry.name for entry in fields(TrainState))
 
 
 def save_checkpoint(folder: Path, state: TrainState) -> None:

@@ -102,9 +102,11 @@ def preparing_progress(console: Console) -> Progress:
 def describe_cohort(path: Path) -> dict[str, Any]:
     """What run.json keeps about the data: where from, how much, and its identity."""
     with open_cohort(path) as cohort:
+        drawn = int(cohort.synthetic.sum())
         return {
             "dataset": cohort.provenance["dataset"],
             "records": len(cohort),
             "content_hash": cohort.content_hash,
             "simulated": bool(cohort.provenance["simulated"]),
+            **({"synthetic_records": drawn} if drawn else {}),
         }

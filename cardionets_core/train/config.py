@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cardionets_core.config import Options
 
@@ -30,6 +30,12 @@ class TrainConfig(Options):
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="moments of AdamW")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm, or none")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="decay per step of an average of the weights that is kept"
+    )
+    ema_half_life: float | None = Field(
+        None, gt=0, le=1, description="instead of ema_decay: its half-life as a part of the run"
+    )
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss before stopping, or none"
     )
@@ -54,6 +60,18 @@ class TrainConfig(Options):
     def _as_text(cls, precision: object) -> object:
         """``--set train.precision=32`` gives a number."""
         return str(precision) if isinstance(precision, int) else precision
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.ema_decay is not None and self.ema_half_life is not None:
+            raise ValueError("ema_decay and ema_half_life are both given; keep one")
+        return self
+
+    def ema_decay_of(self, steps: int) -> float | None:
+        """Decay per step of the average of weights over a run of so many steps, or none."""
+        if self.ema_half_life is not None:
+            return float(0.5 ** (1.0 / max(1.0, self.ema_half_life * steps)))
+        return self.ema_decay
 
     @property
     def peak_lr(self) -> float:

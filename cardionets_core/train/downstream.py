@@ -144,6 +144,9 @@ class DownstreamStage:
             return self.source.eval_crops(rows)
         return {"x": self.source.views(rows)[:, None]}
 
+    def finish(self, device: torch.device) -> None:
+        """Nothing follows from the trained weights."""
+
     def describe_rows(self, rows: NDArray[np.int64]) -> list[str]:
         """Pseudonymous record ids."""
         return [str(record) for record in self.cohort.record_ids[rows]]

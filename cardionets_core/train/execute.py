@@ -25,7 +25,7 @@ from cardionets_core.train.devices import (
     versions,
 )
 from cardionets_core.train.fitting import Fitted, fit_stage
-from cardionets_core.train.lineage_runs import stage_request
+from cardionets_core.train.needs import needed_runs, with_needs
 from cardionets_core.train.outcome import save_outcome
 from cardionets_core.train.plan import NEEDS_FOLDER, Plan, make_plan, replace_options
 from cardionets_core.train.processes import decided_by_first, first_goes_first
@@ -34,7 +34,6 @@ from cardionets_core.train.request import TrainRequest
 from cardionets_core.train.run_folder import RunFolder, refuse_used
 from cardionets_core.train.stages import build_stage, check_cohort
 from cardionets_core.weights.atomic import sha256_of
-from cardionets_core.weights.header import WEIGHTS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +221,7 @@ def _finish(
     place: _Place,
     started: float,
 ) -> None:
+    built.stage.finish(place.fabric.device)
     seconds = time.perf_counter() - started
     outcome = save_outcome(built, plan, fitted, run, place.fabric.device, seconds)
     fitted.sweep()
@@ -230,56 +230,10 @@ def _finish(
 
 def _train_needs(plan: Plan, run: RunFolder, place: _Place) -> Plan:
     """Train what the plan lacks weights for, each in a run folder of its own below this one."""
-    parts = dict(plan.parts)
-    for role, part in plan.parts.items():
-        if part.source != "train":
-            continue
-        needs = run.path / NEEDS_FOLDER
-        if plan.variant is None:
-            folder = needs / role
-            _train_need(_need_request(plan, role, folder), place)
-        else:
-            folder = _train_lineage(plan, plan.variant, needs, place)
-        parts[role] = replace_options(
-            part, source="weights", weights=str((folder / WEIGHTS_FILE).resolve()),
-            file_role="encoder",
-        )  # fmt: skip
-    if parts == plan.parts:
-        return plan
-    trained = replace_options(plan, parts={r: p.model_dump() for r, p in parts.items()})
-    return trained.inherit_transform(place.registry)
-
-
-def _need_request(plan: Plan, role: str, folder: Path) -> TrainRequest:
-    return TrainRequest(
-        components={"encoder": plan.parts[role].component},
-        given=plan.given_for(role),
-        out=folder,
-        seed=plan.seed,
-        cohort=Path(plan.cohort),
-        offline=plan.offline,
-        command=plan.command,
-    )
-
-
-def _train_lineage(plan: Plan, variant: str, needs: Path, place: _Place) -> Path:
-    """Train the stages that make a variant's encoder; the folder of the last one."""
-    stages = place.registry.variant(variant).spec.stages
-    folders = {stage.name: needs / stage.name for stage in stages}
-    for stage in stages:
-        request = stage_request(
-            stage,
-            folders=folders,
-            out=folders[stage.name],
-            encoder=plan.parts["encoder"].component,
-            given=plan.given_for("encoder"),
-            seed=plan.seed,
-            cohort=Path(plan.cohort),
-            offline=plan.offline,
-            command=plan.command,
-        )
+    folder = run.path / NEEDS_FOLDER
+    for request in needed_runs(plan, folder, place.registry):
         _train_need(request, place)
-    return folders[stages[-1].name]
+    return with_needs(plan, folder, place.registry)
 
 
 def _train_need(request: TrainRequest, place: _Place) -> None:

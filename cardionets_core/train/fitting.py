@@ -12,6 +12,7 @@ from torch import Tensor
 from cardionets_core.train.building import BuiltStage
 from cardionets_core.train.checkpoint import CHECKPOINT_NAME
 from cardionets_core.train.config import TrainConfig
+from cardionets_core.train.generate_cines import GenerationStage
 from cardionets_core.train.loop import FitResult, Loop
 from cardionets_core.train.plan import Plan, replace_options
 from cardionets_core.train.progress import Progress
@@ -59,6 +60,8 @@ def fit_stage(
     Raises:
         TrainingError: On a loss that is not finite, or a checkpoint that cannot be used.
     """
+    if isinstance(built.stage, GenerationStage) and not built.stage.generator.trained_by_steps:
+        return Fitted(FitResult(0, -1, 0.0, 0.0, 0.0), run, plan.train.lr, {})
     rates = _rates(plan)
     if len(rates) == 1:
         train = replace_options(plan.train, lr=rates[0])

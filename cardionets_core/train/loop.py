@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cardionets_core.errors import ConfigError, TrainingError
+from cardionets_core.train.average import WeightAverage
 from cardionets_core.train.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from cardionets_core.train.config import TrainConfig
 from cardionets_core.train.losses import EpochMeans, LossWatch
@@ -88,6 +89,8 @@ class Loop:
         self.module, self.optimizer = fabric.setup(stage.module, self.plain_optimizer)
         self.watch = LossWatch(fabric, stage.describe_rows)
         self.steps_per_epoch = len(self._batches(epoch=0))
+        decay = config.ema_decay_of(config.epochs * self.steps_per_epoch)
+        self.average = None if decay is None else WeightAverage(stage.module, decay)
         self.state = TrainState(0, 0, -1, math.inf, {}, {}, {}, {})
         self._trained_samples, self._trained_s = 0, 0.0
         self._saved_at_s = time.monotonic()
@@ -122,10 +125,11 @@ class Loop:
         started = time.perf_counter()
         train = self._train_epoch(epoch)
         self._trained_s += time.perf_counter() - started
-        val = self._validate()
-        if val["loss"] < self.state.best_loss:
-            self.state.best_epoch, self.state.best_loss = epoch, val["loss"]
-            self.state.best_model = _copy(self.stage.module.state_dict())
+        with nullcontext() if self.average is None else self.average.in_place():
+            val = self._validate()
+            if val["loss"] < self.state.best_loss:
+                self.state.best_epoch, self.state.best_loss = epoch, val["loss"]
+                self.state.best_model = _copy(self.stage.module.state_dict())
         self.state.epoch = epoch + 1
         at = {"epoch": epoch, "step": self.state.step}
         rows = [{"phase": "train", **at, **train}, {"phase": "val", **at, **val}]
@@ -172,6 +176,8 @@ class Loop:
             )
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update(self.state.step)
         self.state.step += 1
 
     @torch.no_grad()
@@ -245,6 +251,7 @@ class Loop:
         self.state.model = self.stage.module.state_dict()
         self.state.optimizer = self.plain_optimizer.state_dict()
         self.state.scaler = self.fabric.strategy.precision.state_dict()
+        self.state.average = {} if self.average is None else self.average.state_dict()
         save_checkpoint(self.run.path, self.state)
 
     def _restore(self) -> None:
@@ -254,6 +261,8 @@ class Loop:
             self.stage.module.load_state_dict(saved.model)
             self.plain_optimizer.load_state_dict(saved.optimizer)
             self.fabric.strategy.precision.load_state_dict(saved.scaler)
+            if self.average is not None:
+                self.average.load_state_dict(saved.average)
         decided_by_first(self.fabric, lambda: self.run.cut_metrics(self.state.step))
         self.progress.resumed(self.state.epoch)
 

@@ -17,10 +17,13 @@ from cardionets_core.evaluate.figures import loss_figure, similarity_figure
 from cardionets_core.evaluate.metric_rows import MetricRow
 from cardionets_core.evaluate.retrieval import retrieval_table
 from cardionets_core.train.align import AlignStage, paired_embeddings
+from cardionets_core.train.autoencode import AutoencoderStage
 from cardionets_core.train.building import BuiltStage
+from cardionets_core.train.cine_outcome import cine_outcome
 from cardionets_core.train.cohorts import describe_cohort
 from cardionets_core.train.downstream import DownstreamStage
 from cardionets_core.train.fitting import Fitted
+from cardionets_core.train.generate_cines import GenerationStage
 from cardionets_core.train.plan import Plan
 from cardionets_core.train.run_folder import RunFolder, write_atomically
 from cardionets_core.train.scores import SCORES_FILE, save_scores
@@ -82,13 +85,19 @@ def save_outcome(
     metrics: list[MetricRow] = []
     if isinstance(built.stage, DownstreamStage):
         task, metrics = save_scores(built.stage, plan, run.path / SCORES_FILE, device=device)
+    elif isinstance(built.stage, AutoencoderStage | GenerationStage):
+        metrics = cine_outcome(
+            built.stage, built.test_rows, run.path, device=device, simulated=bool(data["simulated"])
+        )
     header = _header(built, plan, data, task)
     built.seen.save(run.path / FINGERPRINTS_FILE)
     save_weights(run.path / WEIGHTS_FILE, tensors_of(built.modules), header)
     retrieval = _retrieval(built, run, device, simulated=header.simulated)
-    loss_figure(
-        fitted.log.metrics(), run.path / "loss.png", simulated=header.simulated, title=plan.stage
-    )
+    if fitted.result.epochs:
+        loss_figure(
+            fitted.log.metrics(), run.path / "loss.png", simulated=header.simulated,
+            title=plan.stage,
+        )  # fmt: skip
     outcome = Outcome(
         numbers=_numbers(fitted, seconds),
         retrieval=tuple(retrieval),
@@ -144,6 +153,9 @@ def _remarks(built: BuiltStage, plan: Plan) -> list[str]:
     """What keeps the numbers, or the weights, from being what they seem."""
     if plan.shuffle_pairs:
         return ["negative control: aligned with other subjects' CMRs (shuffle_pairs)"]
+    train_rows = built.stage.train_rows
+    if drawn := int(built.cohort.synthetic[train_rows].sum()):
+        return [f"trained on {drawn} synthetic cines beside {len(train_rows) - drawn} real ones"]
     if not isinstance(built.stage, DownstreamStage):
         return []
     protocol, remarks = built.stage.protocol, []
@@ -185,6 +197,8 @@ def _retrieval(
 def _numbers(fitted: Fitted, seconds: float) -> dict[str, float]:
     """The best epoch's validation numbers, and the time."""
     result = fitted.result
+    if not result.epochs:
+        return {"seconds": seconds}
     best = next(
         row
         for row in fitted.log.metrics()

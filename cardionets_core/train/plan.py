@@ -47,6 +47,8 @@ class PartPlan(Options):
     sha256: str | None = Field(None, description="its hash")
     file_role: str | None = Field(None, description="which part of the file")
     frozen: bool = Field(False, description="not trained in this stage")
+    variant: str | None = Field(None, description="variant whose stages train it first")
+    beside: str | None = Field(None, description="role whose weights file holds it too")
 
 
 class Plan(Options):
@@ -92,7 +94,8 @@ class Plan(Options):
         of its own preset.
         """
         where = self.train.model_dump(include={"accelerator", "devices", "threads"})
-        tables: dict[str, dict[str, Any]] = {"encoder": self.parts[role].options, "train": where}
+        part = self.parts[role]
+        tables: dict[str, dict[str, Any]] = {part.kind: part.options, "train": where}
         if role == "encoder" and self.data is not None:
             tables["data"] = self.data.model_dump(mode="json")
         return Given(self.preset, explicit=tables)
@@ -151,7 +154,10 @@ def make_plan(request: TrainRequest, registry: Registry) -> Plan:
 
 
 def _plan_part(role: Role, request: TrainRequest, registry: Registry) -> PartPlan:
+    beside = role.need.beside if role.need is not None else None
     wanted = request.weights.get(role.name) or _zoo_weights(role, request, registry)
+    if wanted is None and beside is not None:
+        wanted = _beside(role, beside, request, registry)
     options = component_options(role.component, role.name, request.given)
     part = PartPlan(
         kind=role.component.spec.kind,
@@ -159,12 +165,14 @@ def _plan_part(role: Role, request: TrainRequest, registry: Registry) -> PartPla
         options=options.model_dump(mode="json"),
         source="random",
         frozen=role.frozen,
+        variant=None if role.need is None else role.need.variant,
+        beside=beside,
     )
-    encoder_needed = role.need is not None and role.component.spec.kind == "encoder"
+    needed = role.need is not None
     if request.variant is not None and not registry.variant(request.variant).spec.stages:
-        encoder_needed = False
-    wanted = wanted or ("train" if encoder_needed else "random")
-    if wanted == "train" and not encoder_needed:
+        needed = False
+    wanted = wanted or ("train" if needed else "random")
+    if wanted == "train" and not needed:
         raise UsageError(
             f"--weights {role.name}=train: {role.name} is what this stage trains; leave it out, "
             "or name weights to start from"
@@ -172,6 +180,19 @@ def _plan_part(role: Role, request: TrainRequest, registry: Registry) -> PartPla
     if wanted in ("random", "train"):
         return replace_options(part, source=wanted)
     return _from_weights(part, role, wanted, request, registry)
+
+
+def _beside(role: Role, other: str, request: TrainRequest, registry: Registry) -> str:
+    """The weights of another role, whose file has to hold this part too."""
+    roles = stage_roles(request, registry, request.leading(registry))
+    holder = next(found for found in roles if found.name == other)
+    wanted = request.weights.get(other) or _zoo_weights(holder, request, registry) or "train"
+    if wanted == "random":
+        raise UsageError(
+            f"--weights {other}=random: {role.name} would have to come from the same run; name "
+            f"weights that hold both, or one of its own with --weights {role.name}=RUN"
+        )
+    return wanted
 
 
 def replace_options(options: OptionsT, /, **changes: Any) -> OptionsT:

@@ -67,6 +67,9 @@ class PretrainStage:
             inputs = {"x": self.source.views(rows)}
         return Batch(rows, {**inputs, "noise": self._noise(inputs["x"], rows, _VALIDATION_EPOCH)})
 
+    def finish(self, device: torch.device) -> None:
+        """Nothing follows from the trained weights."""
+
     def describe_rows(self, rows: NDArray[np.int64]) -> list[str]:
         """Pseudonymous record ids."""
         return [str(record) for record in self.cohort.record_ids[rows]]

@@ -13,7 +13,13 @@ from cardionets_core.registry import Component, Registry
 from cardionets_core.spec import Kind, TargetKind
 
 # The component that decides a stage, and whose preset holds its numbers.
-_LEADING: tuple[Kind, ...] = ("aligner", "head", "encoder")
+_LEADING: tuple[Kind, ...] = ("aligner", "generator", "autoencoder", "head", "encoder")
+_STAGES: Mapping[Kind, str] = {
+    "aligner": "alignment",
+    "generator": "generation",
+    "autoencoder": "autoencoding",
+    "head": "downstream",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,9 @@ class TrainRequest:
             if kind in self.components:
                 return registry.find(kind, self.components[kind])
         raise UsageError(
-            "nothing to train: name --encoder, --aligner to align it with CMR, or --head for a "
-            "task, e.g. cardionets train --encoder stmem --aligner weighted-infonce"
+            "nothing to train: name --encoder, --aligner to align it with CMR, --autoencoder, "
+            "--generator, or --head for a task, e.g. cardionets train --encoder stmem --aligner "
+            "weighted-infonce"
         )
 
 
@@ -75,10 +82,8 @@ def stage_name(leading: Component) -> str:
     Raises:
         PluginError: If an encoder does not say what it reads.
     """
-    if leading.spec.kind == "aligner":
-        return "alignment"
-    if leading.spec.kind == "head":
-        return "downstream"
+    if leading.spec.kind in _STAGES:
+        return _STAGES[leading.spec.kind]
     if leading.spec.modality is None:
         raise PluginError(
             f"encoder {leading.qualified_name!r} does not declare what it reads; its plugin "

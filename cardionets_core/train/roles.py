@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardionets_core.errors import UsageError
+from cardionets_core.options import component_options
 from cardionets_core.registry import Component, Registry
 from cardionets_core.spec import Need, VariantSpec
 from cardionets_core.train.request import TrainRequest
@@ -143,16 +144,36 @@ def _encoder(name: str | None, registry: Registry) -> Component:
 def stage_roles(request: TrainRequest, registry: Registry, leading: Component) -> list[Role]:
     """The leading component's needs and itself; what is not trained is frozen."""
     roles = []
-    for need in leading.spec.needs:
+    needs = _active_needs(request, registry, leading)
+    for need in needs:
         named = request.components.get(need.role)
         component = registry.find(need.kind, named or need.default)
         _refuse_modality(need, component, registry.find(need.kind, need.default), leading)
-        roles.append(Role(need.role, component, need, frozen=need.role == "cmr_encoder"))
-    unread = set(request.components) - {need.role for need in leading.spec.needs}
+        trained = leading.spec.kind == "aligner" and need.role == "encoder"
+        roles.append(Role(need.role, component, need, frozen=not trained))
+    unread = set(request.components) - {need.role for need in needs}
     if unread - {leading.spec.kind}:
         flags = ", ".join(f"--{r.replace('_', '-')}" for r in sorted(unread - {leading.spec.kind}))
         raise UsageError(f"{flags} is not used by {leading.spec.kind} {leading.name!r}; drop it")
     return [*roles, Role(leading.spec.kind, leading, None)]
+
+
+def _active_needs(
+    request: TrainRequest, registry: Registry, leading: Component
+) -> tuple[Need, ...]:
+    """The needs that the leading component's options make needs."""
+    if all(need.only_if is None for need in leading.spec.needs):
+        return leading.spec.needs
+    options = component_options(leading, leading.spec.kind, request.given).model_dump(mode="json")
+    wanted = request.weights.get(leading.spec.kind, "random")
+    if wanted not in ("random", "train"):
+        header = read_header(fetch(wanted, offline=request.offline or None, registry=registry).path)
+        options |= header.part(leading.spec.kind).config
+    return tuple(
+        need
+        for need in leading.spec.needs
+        if need.only_if is None or options.get(need.only_if[0]) == need.only_if[1]
+    )
 
 
 def _refuse_modality(

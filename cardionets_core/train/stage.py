@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -47,6 +48,9 @@ class Stage(Protocol):
 
     def val_batch(self, rows: NDArray[np.int64]) -> Batch:
         """Samples as they are validated: fixed crops, fixed masks."""
+
+    def finish(self, device: torch.device) -> None:
+        """Set what follows from the trained module, once its best weights are in place."""
 
     def describe_rows(self, rows: NDArray[np.int64]) -> list[str]:
         """Pseudonymous record ids, for messages."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
 from cardionets_core.cohort.guard import Fingerprints, refuse_overlap
 from cardionets_core.cohort.reader import Cohort
-from cardionets_core.errors import PluginError, TrainingError
+from cardionets_core.errors import PluginError
 from cardionets_core.registry import Registry
 from cardionets_core.train.align import AlignmentModel, AlignStage
 from cardionets_core.train.building import (
@@ -20,21 +17,18 @@ from cardionets_core.train.building import (
     built_stage,
     cine_source,
     ecg_source,
+    frozen_key,
     require_view,
     seed_weights,
-    weights_path,
 )
 from cardionets_core.train.cine_source import CineSource, frozen_features
 from cardionets_core.train.cohorts import preparing_progress
 from cardionets_core.train.downstream_building import build_downstream, check_downstream
 from cardionets_core.train.ecg_source import EcgSource
-from cardionets_core.train.order import seed_of
+from cardionets_core.train.generation_building import build_autoencoding, build_generation
 from cardionets_core.train.plan import Plan
 from cardionets_core.train.pretrain import PretrainStage
-from cardionets_core.weights.atomic import sha256_of
-
-# With no validation subject at all (a handful of records), every tenth training subject serves.
-_BORROWED_EVERY = 10
+from cardionets_core.train.rows import shuffled_pairs, usable_rows
 
 
 def build_stage(
@@ -50,6 +44,10 @@ def build_stage(
         return _alignment(parts, cohort, device, console)
     if plan.stage == "downstream":
         return build_downstream(parts, cohort, device, console)
+    if plan.stage == "autoencoding":
+        return build_autoencoding(parts, cohort, console)
+    if plan.stage == "generation":
+        return build_generation(parts, cohort, device, console)
     return _pretraining(parts, cohort, console)
 
 
@@ -70,7 +68,7 @@ def _alignment(parts: Parts, cohort: Cohort, device: torch.device, console: Cons
         features = frozen_features(
             cohort,
             cmr_encoder,
-            _features_key(parts, "cmr_encoder", device),
+            frozen_key(parts, "cmr_encoder", device),
             rows=rows,
             device=device,
             on_block=lambda done: bar.advance(task, done),
@@ -84,34 +82,6 @@ def _alignment(parts: Parts, cohort: Cohort, device: torch.device, console: Cons
         train_rows=train_rows, val_rows=val_rows, seed=plan.seed,
     )  # fmt: skip
     return built_stage(stage, parts, cohort, ecgs.transform, test_rows)
-
-
-def shuffled_pairs(
-    features: NDArray[np.float32],
-    parts: tuple[NDArray[np.int64], ...],
-    subject_ids: NDArray[np.str_],
-    seed: int,
-) -> NDArray[np.float32]:
-    """CMR features dealt to other subjects of the same part; all other rows keep their own.
-
-    Args:
-        features: Features by cohort row, (n, P).
-        parts: Rows of each part.
-        subject_ids: Subject of each cohort row, (n,).
-        seed: Seed of the run.
-
-    Returns:
-        Features by cohort row, (n, P); each part has the same ones as before.
-    """
-    shuffled = np.array(features)
-    for rows in parts:
-        person = _persons(subject_ids[rows])
-        order = np.random.default_rng(seed_of(seed, "shuffled pairs")).permutation(max(person) + 1)
-        dealt = rows[np.argsort(order[person], kind="stable")]
-        # A person's records lie side by side, so that this far on it is somebody else.
-        shift = int(np.bincount(person).max())
-        shuffled[dealt] = features[np.roll(dealt, shift)]
-    return shuffled
 
 
 def _pretraining(parts: Parts, cohort: Cohort, console: Console) -> BuiltStage:
@@ -150,53 +120,3 @@ def check_cohort(plan: Plan, cohort: Cohort, registry: Registry) -> None:
         check_downstream(plan, cohort, registry)
     else:
         usable_rows(plan, cohort)
-
-
-def usable_rows(plan: Plan, cohort: Cohort) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training and validation rows of a stage, of the role ``pretrain``.
-
-    Raises:
-        TrainingError: If there are too few.
-    """
-    with_ecg, with_cine = plan.stage != "cmr-pretraining", plan.stage != "ecg-pretraining"
-    train, val = (
-        cohort.select(role="pretrain", split=split, with_ecg=with_ecg, with_cine=with_cine)
-        for split in ("train", "val")
-    )
-    if not len(val):
-        train, val = _borrowed(train, cohort)
-    if len(train) < 2 or not len(val):
-        needed = " and ".join(
-            name for name, wanted in (("ECG", with_ecg), ("cine", with_cine)) if wanted
-        )
-        raise TrainingError(
-            f"{cohort.path}: {len(train) + len(val)} usable records with {needed} and the role "
-            "pretrain; at least 3, of 2 subjects or more, are needed: see `cardionets inspect`, "
-            "or prepare more"
-        )
-    return train, val
-
-
-def _borrowed(
-    rows: NDArray[np.int64], cohort: Cohort
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and to validate on; all records of a subject stay together."""
-    lent = _persons(cohort.subject_ids[rows]) % _BORROWED_EVERY == 0
-    return rows[~lent], rows[lent]
-
-
-def _persons(subject_ids: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Number of each record's subject, (n,): as they first appear, whatever their ids."""
-    _, first, person = np.unique(subject_ids, return_index=True, return_inverse=True)
-    number: NDArray[np.int64] = np.argsort(np.argsort(first))[person]
-    return number
-
-
-def _features_key(parts: Parts, role: str, device: torch.device) -> list[Any]:
-    """What a frozen encoder's features follow from, besides the cines."""
-    part, component = parts.plan.parts[role], parts.headers[role]
-    if part.source == "weights":
-        weights = sha256_of(weights_path(part, parts.plan, parts.registry))
-    else:
-        weights = f"seed {parts.plan.seed}"
-    return [part.component, component.version, part.options, weights, device.type]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from cardionets_core.cohort.guard import Fingerprints, SimulatedRange
+from cardionets_core.cohort.reader import Cohort, Rows
 from cardionets_core.weights.header import WeightsHeader
+from cardionets_core.weights.lineage import Lineage, LineageStep
 
 FINGERPRINTS_FILE = "fingerprints.npz"
 _RUN_FILE = "run.json"
@@ -30,5 +35,18 @@ def ancestry_of(path: Path, header: WeightsHeader) -> Fingerprints:
     beside = path.parent / FINGERPRINTS_FILE
     if not beside.exists() and not (path.parent / _RUN_FILE).exists():
         return public.merge(seen)
-    # A run folder without them is not one that has seen nobody.
-    return public.merge(Fingerprints.load(beside))
+    # A run folder without them is not one that has seen nobody. It also tells what was trained on,
+    # where the header's ranges hold those who only validated as well.
+    return Fingerprints.load(beside).merge(replace(public, trained=seen))
+
+
+def synthetic_parents(cohort: Cohort, rows: Rows) -> tuple[Lineage, ...]:
+    """Lineage of the generator behind synthetic rows, or nothing where all rows are real.
+
+    It is a parent of what is trained on them, which so inherits its licence, whether it comes from
+    simulated subjects, and whom it has seen.
+    """
+    if not cohort.synthetic[np.asarray(rows, dtype=np.int64)].any():
+        return ()
+    steps = cohort.provenance["synthetic"]["lineage"]
+    return (tuple(LineageStep.model_validate(step) for step in steps),)

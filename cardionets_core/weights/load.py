@@ -52,11 +52,26 @@ def load(
             f"{name}: preprocessing {header.transform_hash} found, {expect_transform_hash} "
             "expected; name the weights that were used before, or leave the expected hash out"
         )
-    module: Any = load_part(path, role or header.leading_role, registry=registry)
+    role = role or header.leading_role
+    module: Any = load_part(path, role, registry=registry)
     module.eval()
+    _give_parts(module, path, header, role, registry or default_registry())
     module.transform = None if header.transform is None else transform_of(header)
     module.header = header
     return module
+
+
+def _give_parts(
+    module: Any, path: Path, header: WeightsHeader, role: str, registry: Registry
+) -> None:
+    """Give a generator the autoencoder that it draws with, from the same file."""
+    part = header.part(role)
+    if part.kind != "generator":
+        return
+    spec = registry.find(part.kind, part.component).spec
+    for need in spec.needs:
+        if need.kind == "autoencoder":
+            module.use(**{need.role: load_part(path, need.role, registry=registry).eval()})
 
 
 def load_part(path: Path, role: str, *, registry: Registry | None = None) -> nn.Module:

@@ -10,8 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from cardionets_cli import (
+    augment,
     compare,
     embed,
+    evaluate_generator,
+    generate,
     inspect,
     plugins,
     predict,
@@ -53,6 +56,9 @@ app.command("study")(study.study)
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
+app.command("evaluate-generator")(evaluate_generator.evaluate_generator)
+app.command("augment")(augment.augment)
 app.command("inspect")(inspect.inspect)
 app.command("show")(show.show)
 app.add_typer(prepare.app, name="prepare")

@@ -22,6 +22,12 @@ def train(
     cmr_encoder: Annotated[
         str | None, typer.Option(help="CMR encoder of an alignment; the aligner's own choice.")
     ] = None,
+    autoencoder: Annotated[
+        str | None, typer.Option(help="Autoencoder of cines, e.g. vae3d; by itself, trains it.")
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Generator, e.g. mar: draws a cine from an ECG.")
+    ] = None,
     head: Annotated[
         str | None, typer.Option(help="Head of a downstream task, e.g. linear; needs --task.")
     ] = None,
@@ -95,6 +101,10 @@ def train(
 
     --encoder stmem --aligner weighted-infonce: align ECG with CMR.
 
+    --autoencoder vae3d: a 3D autoencoder of cines.
+
+    --encoder stmem --generator mar: draw a cine from an ECG.
+
     --encoder stmem --head linear --task cm --variant cardionets: a downstream task.
     """
     # A batch system ends a job with SIGTERM: stop as at Ctrl-C, with a run that says so.
@@ -107,6 +117,7 @@ def train(
         return
     components = {
         "encoder": encoder, "aligner": aligner, "cmr_encoder": cmr_encoder, "head": head,
+        "autoencoder": autoencoder, "generator": generator,
     }  # fmt: skip
     named = {role: name for role, name in components.items() if name is not None}
     flags: dict[str, Any] = {

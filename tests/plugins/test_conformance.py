@@ -10,6 +10,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 
 import cardionets_core as cn
 from cardionets_core.plugins import FIRST_PARTY
@@ -45,6 +46,29 @@ ALIGNERS = {
     "infonce": {"projection_dim": 16},
     "weighted-infonce": {"projection_dim": 16, "pca_components": 6},
 }
+# Autoencoders: likewise.
+AUTOENCODERS = {
+    "vae3d": {
+        "frame_start": 2, "frame_step": 5, "spatial_pool": 4, "latent_channels": 4, "channels": 8,
+        "multipliers": (1, 2), "groups": 4, "encoder_blocks": 1, "decoder_blocks": 1,
+        "attention": False, "attention_heads": 4, "perceptual": "none",
+    },
+}  # fmt: skip
+LATENT = {"latent_channels": 4, "latent_frames": 5, "latent_size": 12}
+MAR = {
+    **LATENT, "patch_frames": 5, "patch_size": 6, "width": 16, "depth": 1, "heads": 2,
+    "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2, "denoiser_width": 16,
+    "denoiser_depth": 1, "iterations": 2, "sample_steps": 4, "sampling_precision": "32",
+}  # fmt: skip
+SEEN = {"frame_start": 2, "frame_step": 5, "spatial_pool": 4}
+# Generators: likewise.
+GENERATORS = {
+    "mar": MAR,
+    "cpgg": {**MAR, "prior_steps": 20, "prior_width": 8, "prior_latent": 2},
+    "cross-ae": {**LATENT, "channels": 8, "levels": 1, "hidden": 16, "shared_dim": 8},
+    "mean-cine": SEEN,
+    "nearest-cine": {**SEEN, "bank_size": 10},
+}
 HEADS = {"linear": {}, "mlp": {"widths": (16, 8)}, "attention": {"heads": 4}}
 
 
@@ -58,6 +82,32 @@ def test_every_encoder_keeps_its_contract(check, name):
 @conformance("aligner")
 def test_every_aligner_keeps_its_contract(check, name):
     check(partial(cn.build, "aligner", name, **small(ALIGNERS, name)))
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("autoencoder")))
+@conformance("autoencoder")
+def test_every_autoencoder_keeps_its_contract(check, name):
+    check(partial(cn.build, "autoencoder", name, **small(AUTOENCODERS, name)))
+
+
+def phenotypes():
+    """Of simulated subjects, (12, 82)."""
+    from cardionets_simulated.subject import SubjectBatch
+
+    return torch.from_numpy(SubjectBatch(5, range(12)).phenotypes)
+
+
+@pytest.mark.parametrize("name", ours(REGISTRY.components("generator")))
+@conformance("generator")
+def test_every_generator_keeps_its_contract(check, name):
+    build = partial(cn.build, "generator", name, **small(GENERATORS, name))
+    needs = {need.role for need in REGISTRY.find("generator", name).spec.needs}
+    autoencoder = partial(cn.build, "autoencoder", "vae3d", **small(AUTOENCODERS, "vae3d"))
+    check(
+        build,
+        uses={"autoencoder": autoencoder} if "autoencoder" in needs else {},
+        conditions=phenotypes() if name == "cpgg" else None,
+    )
 
 
 @pytest.mark.parametrize("kind", get_args(TargetKind))

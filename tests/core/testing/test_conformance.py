@@ -20,7 +20,10 @@ from cardionets_core.testing import (
     made_up_subject,
 )
 
-KINDS = ("dataset", "encoder", "aligner", "head", "ecg-format", "task", "variant")
+KINDS = (
+    "dataset", "encoder", "aligner", "autoencoder", "generator", "head", "ecg-format", "task",
+    "variant",
+)  # fmt: skip
 
 
 def parameters(kind, expected_failures=None):

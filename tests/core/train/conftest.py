@@ -32,6 +32,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 SUBJECTS, PRETRAIN_SUBJECTS = 40, 30
 SMALL_ECG = ("encoder.width=8", "encoder.depth=1", "encoder.heads=1", "encoder.head_dim=8")
 SMALL_CMR = ("width=8", "depth=1", "heads=1", "decoder_width=8", "decoder_heads=1")
+SMALL_VAE = (
+    "autoencoder.channels=8", "autoencoder.groups=4", "autoencoder.perceptual=none",
+    "autoencoder.attention=false",
+)  # fmt: skip
+SMALL_MAR = (
+    "generator.width=16", "generator.depth=1", "generator.heads=2", "generator.decoder_width=16",
+    "generator.decoder_heads=2", "generator.decoder_depth=1", "generator.denoiser_width=16",
+    "generator.denoiser_depth=1",
+    "generator.train_steps=20", "generator.sample_steps=4", "generator.iterations=3",
+)  # fmt: skip
 PLACE = ("train.accelerator='cpu'", "train.threads=1")
 TWO_EPOCHS = ("train.epochs=2", "train.batch_size=8")
 DRIVER = Path(__file__).with_name("command_in_a_process.py")
@@ -127,6 +137,23 @@ class Trainer:
         components = {"encoder": "stmem", "head": head}
         return self._request(components, name, (*small, *kept, *sets), changes)
 
+    def autoencode(self, name: str, *sets: str, **changes: Any) -> TrainRequest:
+        """A narrow autoencoder, judged by pixels alone, for two epochs."""
+        return self._request({"autoencoder": "vae3d"}, name, (*SMALL_VAE, *sets), changes)
+
+    def generate(
+        self, name: str, *sets: str, generator: str = "mar", **changes: Any
+    ) -> TrainRequest:
+        """A narrow generator on a narrow random encoder; needs ``autoencoder=`` weights."""
+        components = {"generator": generator}
+        small = SMALL_MAR if generator in ("mar", "cpgg") else ()
+        if generator != "cpgg":
+            components["encoder"] = "stmem"
+            weights = changes.get("weights", {})
+            changes["weights"] = {"encoder": "random", **weights}
+            small = (*small, *(SMALL_ECG if changes["weights"]["encoder"] == "random" else ()))
+        return self._request(components, name, (*small, *sets), changes)
+
     def _request(
         self,
         components: dict[str, str],
@@ -187,6 +214,20 @@ def trained(cohort_path: Path, shared_cache: Path, tmp_path_factory: pytest.Temp
         weights = {"encoder": str(ecg.path), "cmr_encoder": str(cmr.path)}
         align = trainer.train(trainer.align("align", weights=weights))
     return types.SimpleNamespace(ecg=ecg, cmr=cmr, align=align, said=trainer.said.getvalue())
+
+
+@pytest.fixture(scope="session")
+def made(cohort_path: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory):
+    """An autoencoder, a generator on its latent, and one that is only fitted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CARDIONETS_CACHE", str(shared_cache))
+        patch.setenv("CARDIONETS_OFFLINE", "1")
+        trainer = Trainer(cohort_path, tmp_path_factory.mktemp("cines"))
+        vae = trainer.train(trainer.autoencode("vae"))
+        weights = {"autoencoder": str(vae.path)}
+        mar = trainer.train(trainer.generate("mar", "train.ema_half_life=0.2", weights=weights))
+        mean = trainer.train(trainer.generate("mean", generator="mean-cine"))
+    return types.SimpleNamespace(vae=vae, mar=mar, mean=mean, trainer=trainer)
 
 
 class Commands:

@@ -31,6 +31,7 @@ class MadeUpCohort:
         self.roles = np.where(person < self.pretrain, "pretrain", "downstream")
         self.splits = np.where(person % 5 == 0, "val", "train")
         self.origins = np.full(len(person), "")
+        self.synthetic = np.zeros(len(person), dtype=bool)
         self.signals = np.arange(1, len(person) + 1, dtype=np.uint64)
         rows = np.arange(len(person))
         self.has_cine = ~np.isin(rows, self.without_cine)

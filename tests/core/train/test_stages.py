@@ -265,7 +265,7 @@ def test_without_validation_subjects_some_are_lent_whole():
         subject_ids=people,
         select=lambda *, split, **_: rows if split == "train" else rows[:0],
     )
-    train, val = usable_rows(types.SimpleNamespace(stage="ecg-pretraining"), cohort)
+    train, val = usable_rows(types.SimpleNamespace(stage="ecg-pretraining", parts={}), cohort)
     assert sorted([*train, *val]) == rows.tolist()
     assert len(val) == 4
     assert not set(people[train]) & set(people[val])

@@ -1,0 +1,1 @@
+"""Generating cines, evaluating a generator, and cohorts augmented by one."""

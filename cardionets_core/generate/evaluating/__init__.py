@@ -1,0 +1,1 @@
+"""Evaluation of a generator: pixels, feature space, phenotypes, memorisation, and controls."""
