@@ -129,13 +129,14 @@ class DiffusionSampler:
         seen: list[Tensor] | None = None,
     ) -> Tensor:
         """As ``draw``; ``seen`` collects the tokens after every step."""
-        fast, precise, x = self._fast.condition(z), None, start
+        conditions: dict[StepDenoiser, Tensor] = {}
+        x = start
         for count, index in enumerate(range(self.noise_steps, -1, -1)):
-            if self._steps[index]["stretch"] >= PRECISE_FROM:
-                precise = self._precise.condition(z) if precise is None else precise
-                output = self._precise(x, index, precise, guidance)
-            else:
-                output = self._fast(x, index, fast, guidance)
+            stretched = self._steps[index]["stretch"] >= PRECISE_FROM
+            denoiser = self._precise if stretched else self._fast
+            if denoiser not in conditions:
+                conditions[denoiser] = denoiser.condition(z)
+            output = denoiser(x, index, conditions[denoiser], guidance)
             x = self.step_back(x, index, output, noise[count] if index else None)
             if seen is not None:
                 seen.append(x)

@@ -102,7 +102,7 @@ class MarConfig(Options):
         1.0, None, "factor of the noise in sampling", ge=0, allow_inf_nan=False
     )
     sampling_precision: SamplingPrecision = _option(
-        "auto", None, "numbers that sampling computes with; auto: bf16 where the processor has it"
+        "auto", None, "numbers that sampling computes with; auto: bf16 where faster"
     )
 
     @model_validator(mode="before")

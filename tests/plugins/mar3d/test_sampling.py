@@ -111,8 +111,9 @@ def test_drawn_tokens_are_known_to_all_later_iterations(halves):
 
 
 def test_precision_follows_the_option_and_the_weights():
-    single, double = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
-    assert sampling_dtype("32", single) == torch.float32
-    assert sampling_dtype("bf16", single) == torch.bfloat16
-    assert sampling_dtype("auto", single) in {torch.float32, torch.bfloat16}
-    assert sampling_dtype("bf16", double) == torch.float64
+    small, large = torch.zeros(96, 96), torch.zeros(768, 768)
+    assert sampling_dtype("32", large) == torch.float32
+    assert sampling_dtype("bf16", small) == torch.bfloat16
+    assert sampling_dtype("auto", small) == torch.float32
+    assert sampling_dtype("auto", large) in {torch.float32, torch.bfloat16}
+    assert sampling_dtype("bf16", large.double()) == torch.float64
