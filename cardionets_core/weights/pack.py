@@ -25,7 +25,7 @@ from cardionets_core.weights.sources import PACKAGE
 
 RUN_FILE = "run.json"
 # Commands that take a zoo entry of their own accord when no weights are named.
-_TAKING_DEFAULTS = ("predict",)
+_TAKING_DEFAULTS = ("predict", "generate")
 HALF_NOTE = "matrices are stored in float16"
 
 _NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -170,8 +170,10 @@ def _refuse_other_lineage(run_dir: Path, run: Mapping[str, Any], header: Weights
 def _check_default(command: str | None, header: WeightsHeader) -> None:
     if command not in (None, *_TAKING_DEFAULTS):
         raise UsageError(f"--default-for {command}: needed {' or '.join(_TAKING_DEFAULTS)}")
-    if command is not None and not header.tasks:
+    if command == "predict" and not header.tasks:
         raise WeightsError(f"--default-for {command}: needed a head for a task, found none")
+    if command == "generate" and "generator" not in header.parts:
+        raise WeightsError(f"--default-for {command}: needed a generator, found none")
 
 
 def _checked_card(card: Path, header: WeightsHeader) -> str:
