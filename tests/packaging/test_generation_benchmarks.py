@@ -74,6 +74,21 @@ def test_the_naive_way_draws_the_same_latents(model, guidance):
     torch.testing.assert_close(naive, ours, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("sampler", ["diffusion", "flow"])
+def test_flops_of_training_are_those_that_torch_counts(model, sampler):
+    from generation_flops import training
+    from gpu_generation import LossOf, loss_inputs
+
+    generator = model(sampler).train()
+    hidden, inputs = loss_inputs(generator, 2)
+
+    def work():
+        LossOf(generator, hidden)(**inputs).loss.backward()
+
+    condition = 2 * 2 * 2.0 * inputs["condition"].shape[1] * generator.config.width
+    assert counted(work) == 2 * training(generator.config, hidden) + condition
+
+
 @pytest.mark.slow
 def test_the_program_compares_every_way(tmp_path):
     out = tmp_path / "generation.json"

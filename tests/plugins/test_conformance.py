@@ -5,7 +5,9 @@ A new component needs a line in the table of its kind below, or its test fails a
 
 from __future__ import annotations
 
+import importlib.util
 from functools import partial
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -165,12 +167,28 @@ def csv_file(folder):
     return folder / "r1.csv"
 
 
+def vendor_file(folder, maker, **options):
+    """A file of the made-up ECG, by the maker of that name beside the formats' own tests."""
+    source = Path(__file__).parent / "formats" / f"{maker}.py"
+    spec = importlib.util.spec_from_file_location(maker, source)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    counts = np.round(made_up_ecg().signal_mv / 0.0025).astype(np.int16)
+    return module.write(folder, counts, **options)
+
+
 DECLARED = {"units": "mV", "sampling_rate_hz": 500.0}
 # ECG formats: what makes a file in a folder, and what has to be declared about it.
 ECG_FORMATS = {
     "wfdb": (wfdb_record, {}),
     "npy": (npy_file, {**DECLARED, "leads": made_up_ecg(seconds=1).leads}),
     "csv": (csv_file, DECLARED),
+    "dicom-ecg": (partial(vendor_file, maker="made_up_dicom"), {}),
+    "scp-ecg": (partial(vendor_file, maker="made_up_scp"), {}),
+    "aecg": (partial(vendor_file, maker="made_up_xml", kind="aecg"), {}),
+    "muse-xml": (partial(vendor_file, maker="made_up_xml", kind="muse"), {}),
+    "philips-xml": (partial(vendor_file, maker="made_up_xml", kind="philips"), {}),
+    "cardiosoft-xml": (partial(vendor_file, maker="made_up_xml", kind="cardiosoft"), {}),
 }
 
 

@@ -108,6 +108,7 @@ MODELS |= {
     ("mar", "recommended"): {**MAR_BASE, "condition": "ecg", "buffer_tokens": 1},
     # Decision 0011: the plan's MLP of 128 cannot pass the 320 numbers of a token.
     ("mar", "tiny"): {"width": 96, "depth": 3, "decoder_depth": 3, "iterations": 8,
+                      "mask_ratio": "uniform", "mask_ratio_min": 0.1,
                       "denoiser_width": 512, "denoiser_depth": 2, "sampler": "flow",
                       "flow_steps": 10},
 }  # fmt: skip

@@ -25,6 +25,7 @@ from cardionets_core.train.cine_source import CineSource
 from cardionets_core.train.order import seed_of
 from cardionets_core.weights.ancestry import ancestry_of
 from cardionets_core.weights.atomic import sha256_of
+from cardionets_core.weights.lineage import public_command
 
 _BLOCK = 64
 _VIEW_OPTIONS = ("frame_start", "frame_step", "spatial_pool")
@@ -133,7 +134,7 @@ def _distinct(names: list[str]) -> list[str]:
 def _loaded_method(name: str, loaded: LoadedGenerator, conditions: NDArray[np.float32]) -> Method:
     return Method(
         name=name,
-        summary=f"weights {loaded.name}",
+        summary=f"weights {public_command([loaded.name])}",
         generator=loaded.generator,
         conditions=conditions,
         identity=["weights", sha256_of(loaded.path)],

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 
-from cardionets_core.cohort.guard import refuse_overlap
+from cardionets_core.cohort.guard import Fingerprints, refuse_overlap
 from cardionets_core.cohort.reader import Cohort, open_cohort
 from cardionets_core.generate.evaluating.candidates import (
     Candidates,
@@ -77,6 +78,9 @@ def evaluate_loaded(
         cohort, needs, split=request.split, limit=request.subjects, seed=request.seed
     )
     refuse_seen(generators, cohort, rows)
+    # Baselines and regressions learn from these: a copy under another id would be no test.
+    fitted_on = Fingerprints.of(cohort, np.concatenate([rows.train, rows.val]))
+    refuse_overlap(fitted_on, cohort, rows.test, purpose="fit baselines and evaluate on")
     instruments = find_instruments(request, generators[0], registry)
     for name, seen in instruments.seen.items():
         refuse_overlap(seen, cohort, rows.test, purpose=f"evaluate with {name} on")

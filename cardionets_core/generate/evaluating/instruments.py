@@ -18,6 +18,7 @@ from cardionets_core.weights.ancestry import ancestry_of
 from cardionets_core.weights.atomic import sha256_of
 from cardionets_core.weights.fetch import resolve
 from cardionets_core.weights.header import WeightsHeader, read_header
+from cardionets_core.weights.lineage import public_command
 from cardionets_core.weights.load import load
 
 _TINY = "tiny"
@@ -78,10 +79,10 @@ def find_instruments(
         seen[request.regressor] = ancestry_of(found, head.header)
     return Instruments(
         encoder=encoder,
-        encoder_name=f"pooled features of {name}",
+        encoder_name=f"pooled features of {public_command([name])}",
         sha256=sha256_of(path),
         head=head,
-        head_name=request.regressor or "",
+        head_name=public_command([request.regressor]) if request.regressor else "",
         headers=headers,
         seen=seen,
     )

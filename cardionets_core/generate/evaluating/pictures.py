@@ -82,14 +82,12 @@ class Pictures:
         draw_contact_sheet(
             groups[:_SHEET_SUBJECTS],
             self._folder / "contact-sheet",
-            title="Real and generated cines of the same subjects",
-            note=self._note,
+            note=f"Real and generated cines of the same subjects. {self._note}",
         )
         draw_ed_es_sheet(
             groups,
             self._folder / "ed-es",
-            title="End-diastole and end-systole of the same subjects",
-            note=self._note,
+            note=f"Real and generated cines of the same subjects. {self._note}",
         )
         names = ["contact-sheet.png", "ed-es.png"]
         for number, group in enumerate(groups[:_GIFS], start=1):

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from cardionets_core.cmr.phenotypes import PHENOTYPES
 from cardionets_core.cmr.views import CineView
 from cardionets_core.generate.evaluating.conditions import conditions_of
 from cardionets_core.generate.loading import LoadedGenerator
 from cardionets_core.registry import default_registry
 from cardionets_core.weights.fetch import resolve
-from cardionets_core.weights.header import PartHeader, WeightsHeader, read_header
+from cardionets_core.weights.file import save_weights, tensors_of
+from cardionets_core.weights.header import PartHeader, TaskHeader, WeightsHeader, read_header
 from cardionets_core.weights.lineage import LineageStep, extend
 from cardionets_core.weights.load import load_part, transform_of
 
@@ -106,3 +108,26 @@ def fitted(cohort, folder: Path, *, deaf=False, condition="ecg", **header):
     cines = torch.from_numpy(cohort.cines(rows)).float() / 127.5 - 1
     loaded.generator.fit(known, [loaded.generator.view(cines)])
     return loaded
+
+
+def head_file(folder, *, base="vit-cmr-tiny-simulated", outputs=None):
+    """Weights of an untrained head for phenotypes whose outputs come in reverse order."""
+    path, registry = resolve(base), default_registry()
+    part, linear = read_header(path).parts["encoder"], registry.find("head", "linear")
+    encoder = load_part(path, "encoder")
+    outputs = outputs or tuple(phenotype.name for phenotype in reversed(PHENOTYPES))
+    arguments = {
+        "embed_dim": encoder.embed_dim, "pooled_dim": encoder.pooled_dim,
+        "outputs": len(outputs), "target": "regression",
+    }  # fmt: skip
+    config = linear.load_config()()
+    head = linear.load()(config, **arguments)
+    header = WeightsHeader.of(
+        {"encoder": part, "head": PartHeader.of(linear, config, **arguments)},
+        read_header(path).lineage,
+        transform=read_header(path).transform,
+        tasks={"head": TaskHeader(name="phenotypes", target="regression", outputs=outputs)},
+    )
+    written = folder / "head.safetensors"
+    save_weights(written, tensors_of({"encoder": encoder, "head": head}), header)
+    return written, head.eval()

@@ -16,7 +16,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from evaluating_parts import LinearCines, as_weights, fitted
+from evaluating_parts import LinearCines, as_weights, fitted, head_file
 
 from cardionets_core.cmr.image_metrics import cine_metrics
 from cardionets_core.cohort.preparing import PrepareRequest, prepare_dataset
@@ -183,13 +183,18 @@ def test_predicted_phenotypes_are_kept_with_the_truth(evaluated, cohort):
     assert found.to_numpy(dtype=np.float32) == pytest.approx(cohort.phenotypes[test])
 
 
-def test_times_of_drawing_are_there_and_nothing_local_is(evaluated, tmp_path):
+def test_times_of_drawing_are_there(evaluated):
     results = results_of(evaluated)
     stages = results["times"]["stages"]
     assert stages["sampling linear"]["cines"] == 2 * TESTED
     assert stages["sampling mean-cine"]["cines"] == TESTED
     assert results["times"]["decoding"] is None
-    assert str(tmp_path.parent) not in (evaluated / "report.md").read_text()
+
+
+def test_reports_name_weights_without_local_folders(evaluated, deaf):
+    for folder in (evaluated, deaf):
+        for name in ("report.md", "results.json"):
+            assert str(folder.parent) not in (folder / name).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +203,9 @@ def deaf(cohort, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         without_pictures(patch)
         loaded = [fitted(cohort, folder, deaf=True, seed=2)]
-        return run(loaded, cohort, folder / "out", baselines=(), subjects=TESTED - 5)
+        head, _ = head_file(folder)
+        changes = {"baselines": (), "subjects": TESTED - 5, "regressor": str(head)}
+        return run(loaded, cohort, folder / "out", **changes)
 
 
 def test_a_generator_that_does_not_listen_is_said_not_to_beat_the_control(deaf):
@@ -206,6 +213,17 @@ def test_a_generator_that_does_not_listen_is_said_not_to_beat_the_control(deaf):
     rows = estimates(deaf, "differences")
     assert rows["b"].tolist().count("shuffled") == 6
     assert (rows[rows["b"] == "shuffled"]["difference"] == 0).all()
+
+
+def test_a_head_reads_phenotypes_in_place_of_the_regression_and_the_report_says_so(deaf, evaluated):
+    told = (deaf / "report.md").read_text()
+    assert "head.safetensors" in told.partition("Phenotypes read from cines by ")[2][:200]
+    assert "standardised CMR features: ridge" not in told
+    assert "standardised CMR features: ridge" in (evaluated / "report.md").read_text()
+    kept = pd.read_parquet(deaf / "predicted.parquet")
+    # The head was never trained, and predicts nobody's phenotypes.
+    assert estimates(deaf, "phenotype-r2").set_index("method").loc["real", "estimate"].max() < 0
+    assert kept["method"].nunique() == 5
 
 
 def test_draws_follow_from_seed_and_record_and_not_from_who_else_is_evaluated(evaluated, deaf):

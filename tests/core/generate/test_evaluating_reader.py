@@ -11,19 +11,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from evaluating_parts import LinearCines
+from evaluating_parts import LinearCines, head_file
 
 import cardionets_core as cn
-from cardionets_core.cmr.phenotypes import PHENOTYPES
 from cardionets_core.errors import WeightsError
 from cardionets_core.generate.evaluating.frame import Frame, view_digest
 from cardionets_core.generate.evaluating.methods import Method
 from cardionets_core.generate.evaluating.reader import CineReader, PhenotypeHead
 from cardionets_core.registry import default_registry
-from cardionets_core.weights.fetch import resolve
-from cardionets_core.weights.file import save_weights, tensors_of
-from cardionets_core.weights.header import PartHeader, TaskHeader, WeightsHeader, read_header
-from cardionets_core.weights.load import load_part
 
 CMR, ECG = "vit-cmr-tiny-simulated", "stmem-tiny-simulated"
 CPU = torch.device("cpu")
@@ -66,29 +61,6 @@ def test_views_of_another_generator_come_into_the_frame_through_whole_cines(view
     assert frame.through_cines(other, large) == pytest.approx(
         frame.generator.view(other.restore(large)), abs=1e-6
     )
-
-
-def head_file(folder, *, base=CMR, outputs=None):
-    """Weights of an untrained head for phenotypes whose outputs come in reverse order."""
-    path, registry = resolve(base), default_registry()
-    part, linear = read_header(path).parts["encoder"], registry.find("head", "linear")
-    encoder = load_part(path, "encoder")
-    outputs = outputs or tuple(phenotype.name for phenotype in reversed(PHENOTYPES))
-    arguments = {
-        "embed_dim": encoder.embed_dim, "pooled_dim": encoder.pooled_dim,
-        "outputs": len(outputs), "target": "regression",
-    }  # fmt: skip
-    config = linear.load_config()()
-    head = linear.load()(config, **arguments)
-    header = WeightsHeader.of(
-        {"encoder": part, "head": PartHeader.of(linear, config, **arguments)},
-        read_header(path).lineage,
-        transform=read_header(path).transform,
-        tasks={"head": TaskHeader(name="phenotypes", target="regression", outputs=outputs)},
-    )
-    written = folder / "head.safetensors"
-    save_weights(written, tensors_of({"encoder": encoder, "head": head}), header)
-    return written, head.eval()
 
 
 def test_a_heads_phenotypes_are_put_in_field_order(encoder, views, tmp_path):
