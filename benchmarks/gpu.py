@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gpu_correctness
+import gpu_generation
 import gpu_throughput
 import torch
 from gpu_bench import Bench, Row, Stage, describe, known_peak
@@ -27,6 +28,8 @@ STAGES: list[Stage] = [
     Stage("correctness", gpu_correctness.rows),
     Stage("feeding", gpu_throughput.feeding),
     Stage("throughput", gpu_throughput.throughput),
+    Stage("generation correctness", gpu_generation.correctness),
+    Stage("generation speed", gpu_generation.speed),
 ]
 
 

@@ -22,6 +22,7 @@ from workloads import (
     EncoderName,
     Precision,
     Task,
+    Workload,
     build_encoder,
     make_workload,
     stmem_config,
@@ -131,35 +132,41 @@ def _timed(bench: Bench, case: Case, precision: Precision, *, compiled: bool) ->
         "peak_memory_gib": None,
         "problem": "",
     }
+
+    def make() -> Workload:
+        return make_workload(
+            case.encoder,
+            case.size,
+            case.task,
+            batch=case.batch,
+            precision=precision,
+            device=bench.device,
+            compiled=compiled,
+        )
+
+    return row | measured(bench, BF16 if precision is BF16_WEIGHTS else precision, make)
+
+
+def measured(bench: Bench, precision: Precision, make: Callable[[], Workload]) -> Row:
+    """Build a pass and time it beside the product of a precision; what went wrong, if it did."""
+    row: Row = {}
     try:
-        row |= _rates(bench, case, precision, compiled=compiled)
+        load = make()
+        load.work()
+        product = bench.products[precision.name]
+        timing = timed_beside(load.work, load.flops, (product,), bench.watch, ROUNDS)
+        rate = load.flops / timing.seconds
+        row = {
+            "samples_per_s": load.samples / timing.seconds,
+            "tflops": rate / 1e12,
+            "mfu": rate / bench.peak_flops_per_s,
+            "of_product": timing.ratios[0],
+        }
     except torch.OutOfMemoryError:
         row["problem"] = "out of memory"
     except RuntimeError as error:  # a compiler's failure must not take the other rows down
         row["problem"] = str(error).strip().splitlines()[0][:200]
     return row | {"peak_memory_gib": bench.peak_memory_gib()}
-
-
-def _rates(bench: Bench, case: Case, precision: Precision, *, compiled: bool) -> Row:
-    load = make_workload(
-        case.encoder,
-        case.size,
-        case.task,
-        batch=case.batch,
-        precision=precision,
-        device=bench.device,
-        compiled=compiled,
-    )
-    load.work()
-    product = bench.products[BF16.name if precision is BF16_WEIGHTS else precision.name]
-    timing = timed_beside(load.work, load.flops, (product,), bench.watch, ROUNDS)
-    rate = load.flops / timing.seconds
-    return {
-        "samples_per_s": load.samples / timing.seconds,
-        "tflops": rate / 1e12,
-        "mfu": rate / bench.peak_flops_per_s,
-        "of_product": timing.ratios[0],
-    }
 
 
 def feeding(bench: Bench) -> Iterator[Row]:

@@ -49,6 +49,7 @@ PROGRAMS = (
     Program("Reading and preprocessing, one core", ("preprocessing.py",), ONE_THREAD),
     Program("Simulated cohort, one core", ("simulated.py",), ONE_THREAD),
     Program("Bootstrap and permutation tests", ("resampling.py",), {}),
+    Program("Generation", ("generation.py",), {}, table=True),
 )
 
 
