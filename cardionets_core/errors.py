@@ -51,6 +51,10 @@ class CineError(CardionetsError):
     """A cine CMR that cannot be read or used as it is."""
 
 
+class SourceError(CardionetsError):
+    """A file, archive or table of a source that cannot be read, or must not be."""
+
+
 class CohortError(CardionetsError):
     """A cohort file that is missing, broken or of another layout version."""
 

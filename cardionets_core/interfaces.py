@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cardionets_core.ecg.record import EcgRecord
 
 Role = Literal["pretrain", "downstream"]
+Split = Literal["train", "val", "test"]
 Condition = Literal["ecg", "ecg-projected", "phenotypes"]
 
 
@@ -248,8 +249,10 @@ class SubjectRef:
         subject_key: The source's own id of the person. Never leaves ``prepare``.
         record_key: The source's own id of the record, unique in the source.
         location: Whatever ``Dataset.read`` needs to find it.
-        role: Role the source asks for, or None to have it drawn.
+        role: Role that the source asks for, or None to have it drawn.
         origin: ``simulated/SEED/INDEX`` for simulated subjects, else empty.
+        split: Split that the source asks for, or None to have it drawn. All records of a person
+            must ask for the same. ``test`` makes the person ``downstream``.
     """
 
     subject_key: str
@@ -257,6 +260,7 @@ class SubjectRef:
     location: Any = None
     role: Role | None = None
     origin: str = ""
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,6 +280,8 @@ class Subject:
         split: ``"train"``, ``"val"`` or ``"test"``; set by the cohort.
         attributes: Further columns of the source, by name.
         synthetic: True if a generator drew it and nobody is behind it; set by the cohort.
+        diagnoses_known: False where the source has no diagnoses of this record at all, so that a
+            code that is not there says nothing: no control of any task on diagnoses.
     """
 
     subject_id: str
@@ -290,11 +296,39 @@ class Subject:
     split: str | None = None
     attributes: Mapping[str, str | float] = field(default_factory=dict)
     synthetic: bool = False
+    diagnoses_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionStep:
+    """One step from everything that a source holds to the records that a dataset lists.
+
+    Attributes:
+        label: What is counted, e.g. ``"ECGs in the tree"``.
+        records: How many are left after this step.
+        subjects: How many persons they belong to; None where that is not known.
+        excluded: What fell out on the way from the step before: reason to number of records.
+    """
+
+    label: str
+    records: int
+    subjects: int | None = None
+    excluded: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What turns a source into the subjects of a cohort. Must pickle, for worker processes."""
+    """What turns a source into the subjects of a cohort. Must pickle, for worker processes.
+
+    A dataset may also have these two methods, which ``prepare`` asks for in its own process:
+
+    ``selection() -> Sequence[SelectionStep]``
+        How its listing came about, first step first; the last step counts what ``subjects()``
+        lists. It goes into the report, in words without names, ids, paths or dates.
+    ``withdrawn_subjects() -> Iterable[str]``
+        Subject keys of people who withdrew. ``subjects()`` must not list them; ``prepare`` also
+        takes them out of a cohort that it extends.
+    """
 
     def subjects(self) -> Iterable[SubjectRef]:
         """Every record of the source, cheaply and in a stable order."""

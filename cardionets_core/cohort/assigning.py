@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cardionets_core.cohort.layout import NO_FINGERPRINT
 from cardionets_core.cohort.roles import RoleConfig
-from cardionets_core.cohort.splits import Assignment, Draws, assign
+from cardionets_core.cohort.splits import Asked, Assignment, Draws, assign
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Assigner:
         record_id: bytes,
         fingerprint: int,
         draws: Draws,
-        asked_role: str | None,
+        asked: Asked,
     ) -> Assignment | str:
         """Say where a new record goes.
 
@@ -51,22 +51,25 @@ class Assigner:
             record_id: HMAC id of the record.
             fingerprint: Of its ECG, or ``NO_FINGERPRINT``.
             draws: The person's uniform numbers.
-            asked_role: Role that the source asks for; wins over the draw.
+            asked: Role and split that the source asks for; they win over the draw.
 
         Returns:
             Role, split and fold; or the reason why the record must be left out.
         """
+        if asked == ("pretrain", "test"):
+            return "the source asks for the split test in the role pretrain, which has none"
         if record_id in self._records:
             return "the source lists this record twice; the first is kept"
         person = self._persons.get(subject_id)
         owner = self._owners.get(fingerprint)
         tied = self._persons[owner] if owner is not None else None
-        there = person or tied or assign(draws, self.config, asked_role)
-        if asked_role is not None and there.role != asked_role:
-            return (
-                f"the source asks for role {asked_role}, but this person, or another with the "
-                f"identical ECG, is already {there.role}"
-            )
+        there = person or tied or assign(draws, self.config, asked)
+        for what, wanted, found in zip(Asked._fields, asked, there[:2], strict=True):
+            if wanted not in (None, found):
+                return (
+                    f"the source asks for {what} {wanted}, but this person, or another with the "
+                    f"identical ECG, is already {found}"
+                )
         if tied is not None and tied != there:
             return (
                 "the identical ECG is stored under another person, who has another role or "

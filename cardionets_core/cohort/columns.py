@@ -221,6 +221,11 @@ class CohortColumns:
         return DiagnosisTable(row, icd10.astype(np.str_), days)
 
     @cached_property
+    def diagnoses_known(self) -> NDArray[np.bool_]:
+        """False where the source has no diagnoses of the record at all, (n,)."""
+        return np.asarray(layout.rows_of(self._file, "diagnoses/known"))
+
+    @cached_property
     def quarantine(self) -> tuple[Quarantined, ...]:
         """Records that were left out, with the reason."""
         subject_ids, record_ids, reasons = (self._file[name] for name in layout.QUARANTINE)

@@ -71,6 +71,11 @@ def encode(subject: Subject, origin: str) -> Row:
         "cine/present": subject.cine is not None,
     }
     values |= ecg
+    if not subject.diagnoses_known:
+        if subject.diagnoses:
+            raise CohortError("found diagnoses of a record whose diagnoses are not known")
+        # Set only here: what older cohorts hold keeps its digest.
+        values["diagnoses/known"] = False
     if subject.cine is not None:
         values["cine/frames"] = _cine(subject.cine)
     diagnoses = tuple(_diagnosis(diagnosis) for diagnosis in subject.diagnoses)

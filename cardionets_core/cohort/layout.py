@@ -19,8 +19,8 @@ from cardionets_core.cohort.ids import ID_HEX_DIGITS
 from cardionets_core.cohort.splits import ROLES, SPLITS
 from cardionets_core.ecg.canonical import CANONICAL_LEADS, CANONICAL_RATE_HZ, CANONICAL_SAMPLES
 
-LAYOUT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+LAYOUT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
 # The content hash starts with it: raised when the same source would be stored as something else.
 CONTENT_VERSION = 1
 LAYOUT_NAME = "cardionets-cohort"
@@ -125,6 +125,7 @@ COLUMNS: tuple[Column, ...] = (
         fill=np.nan,
         attributes=_PHENOTYPE_ATTRIBUTES,
     ),
+    Column("diagnoses/known", np.dtype("?"), fill=True, since=3),
 )
 COLUMN = {column.name: column for column in COLUMNS}
 SMALL = tuple(column for column in COLUMNS if not column.bulky)

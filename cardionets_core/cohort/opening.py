@@ -90,7 +90,7 @@ def _require_layout(path: Path, file: h5py.File) -> None:
         )
         raise CohortError(
             f"{path} has layout version {found}, but this cardionets reads version "
-            f"{' and '.join(map(str, layout.READABLE_VERSIONS))}; {remedy}"
+            f"{layout.READABLE_VERSIONS[0]} to {layout.READABLE_VERSIONS[-1]}; {remedy}"
         )
     missing = [name for name in layout.dataset_names(found) if name not in file]
     if missing:

@@ -49,14 +49,14 @@ class PartTable:
 
     Attributes:
         columns: Small columns by name.
-        asked_role: Role that the source asks for, (rows,), or ``layout.UNKNOWN``.
+        asked: Role and split that the source asks for, (rows, 2), or ``layout.UNKNOWN``.
         draws: Uniform numbers of role, split and fold, (rows, 3).
         extras: What has no fixed width, row by row.
         diagnoses: Ragged columns by name; rows are counted from the start of the part.
     """
 
     columns: dict[str, NDArray[Any]]
-    asked_role: NDArray[np.int8]
+    asked: NDArray[np.int8]
     draws: NDArray[np.float64]
     extras: list[Extras]
     diagnoses: dict[str, NDArray[Any]]
@@ -83,13 +83,13 @@ def read_table(part: Part) -> PartTable:
         count = part.stop - part.start
         columns = {c.name: layout.rows_of(file, c.name, part.rows) for c in layout.SMALL}
         if part.finished:
-            asked_role = np.full(count, layout.UNKNOWN, dtype=np.int8)
+            asked = np.full((count, 2), layout.UNKNOWN, dtype=np.int8)
             draws = np.zeros((count, len(Draws._fields)))
             extras = _finished_extras(file, part.rows)
         else:
-            asked_role, draws = file["block/asked_role"][part.rows], file["block/draws"][part.rows]
+            asked, draws = file["block/asked"][part.rows], file["block/draws"][part.rows]
             extras = [Extras(*json.loads(text)) for text in file["block/extras"].asstr()[part.rows]]
-        return PartTable(columns, asked_role, draws, extras, _diagnoses(file, part))
+        return PartTable(columns, asked, draws, extras, _diagnoses(file, part))
 
 
 def _finished_extras(file: h5py.File, rows: slice) -> list[Extras]:

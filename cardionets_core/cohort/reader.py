@@ -62,6 +62,7 @@ class Cohort(CohortColumns):
                 if not np.isnan(value)
             },
             diagnoses=self._diagnoses_of(row),
+            diagnoses_known=bool(self.diagnoses_known[row]),
             sex=None if sex == layout.UNKNOWN else _SEXES[sex],
             age_years=None if np.isnan(age_years) else age_years,
             role=_ROLES[int(self._small("subject/role")[row])],

@@ -12,7 +12,7 @@ from cardionets_core.cohort import layout
 from cardionets_core.cohort.assigning import Assigner
 from cardionets_core.cohort.parts import Part, PartTable, read_table
 from cardionets_core.cohort.roles import RoleConfig
-from cardionets_core.cohort.splits import ROLES, SPLITS, Assignment, Draws
+from cardionets_core.cohort.splits import ROLES, SPLITS, Asked, Assignment, Draws
 
 DUPLICATE_FLAG = "duplicate-signal"
 
@@ -104,6 +104,9 @@ def _place(part: Part, table: PartTable, row: int, assigner: Assigner) -> Assign
         there = Assignment(ROLES[role], SPLITS[split], fold)
         assigner.keep(*who, there)
         return there
-    asked = int(table.asked_role[row])
-    asked_role = None if asked == layout.UNKNOWN else ROLES[asked]
-    return assigner.settle(*who, Draws(*table.draws[row].tolist()), asked_role)
+    role, split = table.asked[row].tolist()
+    asked = Asked(
+        None if role == layout.UNKNOWN else ROLES[role],
+        None if split == layout.UNKNOWN else SPLITS[split],
+    )
+    return assigner.settle(*who, Draws(*table.draws[row].tolist()), asked)

@@ -16,7 +16,7 @@ from cardionets_core.cohort.encoding import Row, encode
 from cardionets_core.cohort.files import disk_errors_in_one_line, write_whole
 from cardionets_core.cohort.opening import open_hdf5
 from cardionets_core.cohort.reasons import quarantine_reason
-from cardionets_core.cohort.splits import ROLES, Draws
+from cardionets_core.cohort.splits import ROLES, SPLITS, Draws
 from cardionets_core.errors import CohortError
 from cardionets_core.interfaces import Dataset, SubjectRef
 
@@ -40,7 +40,9 @@ class Block:
 
     def digest(self) -> str:
         """What the block holds; a finished file of another digest is not reused."""
-        parts = [(i.record_id, i.subject_id, i.ref.role, i.ref.origin) for i in self.items]
+        parts = [
+            (i.record_id, i.subject_id, i.ref.role, i.ref.split, i.ref.origin) for i in self.items
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -116,14 +118,18 @@ def _image(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, 
                 file[name][place] = value
             layout.append(file, _diagnosis_columns(place, row))
         layout.append(file, _quarantine_columns(failed))
-        asked = [ROLES.index(i.ref.role) if i.ref.role else layout.UNKNOWN for i, _ in rows]
-        file["block/asked_role"] = np.array(asked, dtype=np.int8)
+        asked = [(_place(ROLES, item.ref.role), _place(SPLITS, item.ref.split)) for item, _ in rows]
+        file["block/asked"] = np.array(asked, dtype=np.int8).reshape(-1, 2)
         file["block/draws"] = np.array([i.draws for i, _ in rows]).reshape(-1, len(Draws._fields))
         extras = [json.dumps([r.flags, r.details, r.attributes]) for _, r in rows]
         file.create_dataset("block/extras", data=np.array(extras, dtype=object), dtype=layout.TEXT)
         file.attrs["block"] = block.digest()
         file.flush()
         return bytes(file.id.get_file_image())
+
+
+def _place(names: tuple[str, ...], name: str | None) -> int:
+    return layout.UNKNOWN if name is None else names.index(name)
 
 
 def _diagnosis_columns(place: int, row: Row) -> dict[str, Any]:

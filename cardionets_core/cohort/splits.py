@@ -46,24 +46,37 @@ def draw(subject_key: str, seed: int) -> Draws:
     return Draws(*(_uniform(f"{seed}|{name}|{subject_key}") for name in Draws._fields))
 
 
-def assign(draws: Draws, config: RoleConfig, role: str | None = None) -> Assignment:
+class Asked(NamedTuple):
+    """Where a source asks a record to be put; None where it leaves that to the draw."""
+
+    role: str | None = None
+    split: str | None = None
+
+
+_NOTHING_ASKED = Asked()
+
+
+def assign(draws: Draws, config: RoleConfig, asked: Asked = _NOTHING_ASKED) -> Assignment:
     """Turn a subject's draws into role, split and fold.
 
     Args:
         draws: The subject's uniform numbers.
         config: Shares and number of folds.
-        role: Role that the source asks for; wins over the draw.
+        asked: Role and split that the source asks for; they win over the draw.
     """
-    if role is None:
+    role, split = asked
+    if role is None and split == "test":
+        role = "downstream"
+    elif role is None:
         role = "pretrain" if draws.role < config.pretrain_fraction else "downstream"
     if role == "pretrain":
-        split = "val" if draws.split < config.pretrain_val_fraction else "train"
-        return Assignment(role, split, NO_FOLD)
+        drawn = "val" if draws.split < config.pretrain_val_fraction else "train"
+        return Assignment(role, split or drawn, NO_FOLD)
     if draws.split < config.test_fraction:
-        split = "test"
+        drawn = "test"
     else:
-        split = "val" if draws.split < config.test_fraction + config.val_fraction else "train"
-    return Assignment(role, split, int(draws.fold * config.folds))
+        drawn = "val" if draws.split < config.test_fraction + config.val_fraction else "train"
+    return Assignment(role, split or drawn, int(draws.fold * config.folds))
 
 
 def subject_folds(

@@ -12,7 +12,12 @@ from cardionets_core.cmr.phenotypes import FIELD_IDS
 from cardionets_core.cohort.columns import CohortColumns
 from cardionets_core.cohort.label_values import Column, classes_of, meaning_of, numbers_of
 from cardionets_core.cohort.labels import Labels, read_labels
-from cardionets_core.cohort.task_columns import cohort_column, cohort_column_names, diagnosed
+from cardionets_core.cohort.task_columns import (
+    LaterDiagnoses,
+    cohort_column,
+    cohort_column_names,
+    diagnosed,
+)
 from cardionets_core.errors import LabelsError, UnknownNameError, UsageError
 from cardionets_core.registry import Registry, unknown
 from cardionets_core.spec import TargetKind, TaskSpec
@@ -57,17 +62,20 @@ class Targets:
         return np.where(self.known, joined, "")
 
 
-def task_targets(task: TaskSpec, cohort: CohortColumns) -> Targets:
+def task_targets(
+    task: TaskSpec, cohort: CohortColumns, *, later_diagnoses: LaterDiagnoses = "exclude"
+) -> Targets:
     """Targets of a declared task.
 
     A diagnosis counts for a record if it is dated on or before the visit or has no date, unless
-    the task takes all. Everybody else is a negative, including who is diagnosed later, as the
-    paper has it, and including records without any diagnosis: a cohort does not tell "healthy"
-    from "not linked". A record is of a class if the codes of exactly one class are found.
+    the task takes all. Everybody else is a negative, but for records whose source has no diagnoses
+    at all. A record is of a class if the codes of exactly one class are found.
 
     Args:
         task: The task.
         cohort: The cohort.
+        later_diagnoses: What a person is whose first code is dated after the visit: of no known
+            target, or a negative. The paper does not say.
 
     Returns:
         A row per row of the cohort; nothing is known of synthetic records.
@@ -77,7 +85,7 @@ def task_targets(task: TaskSpec, cohort: CohortColumns) -> Targets:
         LabelsError: If such a column does not fit the task.
     """
     if task.codes:
-        targets = Targets(task, diagnosed(task, cohort))
+        targets = Targets(task, diagnosed(task, cohort, later_diagnoses))
     elif task.field_ids:
         fields = [FIELD_IDS.index(field_id) for field_id in task.field_ids]
         targets = Targets(task, cohort.phenotypes[:, fields].astype(np.float32))
@@ -126,6 +134,7 @@ def find_task(
     cohort: CohortColumns,
     labels: Path | None = None,
     target: TargetKind | None = None,
+    later_diagnoses: LaterDiagnoses = "exclude",
 ) -> Targets:
     """Targets of a task, of a column, or of several of them joined by commas.
 
@@ -138,6 +147,7 @@ def find_task(
         cohort: The cohort.
         labels: A CSV of labels, as ``read_labels`` takes it.
         target: What columns are to be read as, instead of what their values look like.
+        later_diagnoses: As ``task_targets`` takes it.
 
     Returns:
         The targets, with notes on how labels were read.
@@ -151,7 +161,8 @@ def find_task(
     asked = [name.strip() for name in names.split(",")]
     if len(set(asked)) < len(asked) or not all(asked):
         raise UsageError(f"task {names!r}: found an empty or repeated name; needed each name once")
-    sources = _Sources(registry, cohort, None if labels is None else read_labels(labels, cohort))
+    table = None if labels is None else read_labels(labels, cohort)
+    sources = _Sources(registry, cohort, table, later_diagnoses)
     if sources.labels is not None and not set(asked) & set(sources.labels.table):
         raise UnknownNameError(
             f"{sources.labels.path}: {unknown('column', names, sources.labels.table)} Name one of "
@@ -172,6 +183,7 @@ class _Sources:
     registry: Registry
     cohort: CohortColumns
     labels: Labels | None
+    later_diagnoses: LaterDiagnoses
 
     def one(self, name: str, target: TargetKind | None) -> Targets:
         """Targets of one name."""
@@ -183,7 +195,7 @@ class _Sources:
                 f"task {name!r} is {task.target}, and target {target} was asked for; leave it "
                 "out, which is for columns"
             )
-        return task_targets(task, self.cohort)
+        return task_targets(task, self.cohort, later_diagnoses=self.later_diagnoses)
 
     def joined(self, names: list[str], target: TargetKind | None) -> Targets:
         """Targets of several names: one output each."""

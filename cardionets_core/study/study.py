@@ -31,6 +31,7 @@ from cardionets_core.study.workers import Workers
 from cardionets_core.train.cohorts import describe_cohort, find_cohort
 from cardionets_core.train.config import TrainConfig
 from cardionets_core.train.devices import settle, versions
+from cardionets_core.train.protocol import ProtocolConfig
 from cardionets_core.train.request import TrainRequest
 
 DATASET_PRESET = "study"
@@ -96,7 +97,18 @@ def run_study(
     path = _cohort(request, registry, console)
     with open_cohort(path) as cohort:
         names = request.asked.task_names
-        targets = {name: find_task(name, registry=registry, cohort=cohort) for name in names}
+        protocol = make_options(
+            ProtocolConfig, request.asked.options.get("protocol", {}), "protocol"
+        )
+        targets = {
+            name: find_task(
+                name,
+                registry=registry,
+                cohort=cohort,
+                later_diagnoses=protocol.later_diagnoses,
+            )
+            for name in names
+        }
         kinds = {name: found.task.target for name, found in targets.items()}
         config = make_config(request.asked, kinds, registry)
         machine = _machine(request)

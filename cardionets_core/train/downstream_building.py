@@ -105,13 +105,17 @@ def _data(plan: Plan, cohort: Cohort, registry: Registry) -> tuple[Targets, Subs
     if plan.task is None:
         raise TrainingError("the plan names no task; start a new run with --task")
     labels = None if plan.labels is None else Path(plan.labels)
+    protocol = _protocol(plan)
     targets = find_task(
-        plan.task, registry=registry, cohort=cohort, labels=labels, target=plan.target
+        plan.task,
+        registry=registry,
+        cohort=cohort,
+        labels=labels,
+        target=plan.target,
+        later_diagnoses=protocol.later_diagnoses,
     )
     modality = _modality(plan, registry)
-    return targets, draw_subsets(
-        cohort, targets, _protocol(plan), modality=modality, seed=plan.seed
-    )
+    return targets, draw_subsets(cohort, targets, protocol, modality=modality, seed=plan.seed)
 
 
 def _protocol(plan: Plan) -> ProtocolConfig:

@@ -65,6 +65,12 @@ class ProtocolConfig(Options):
         description="whose labels are read; `all` lets pre-training and test overlap, and says so",
     )
 
+    later_diagnoses: Literal["exclude", "negative"] = Field(
+        "exclude",
+        description="what a person is whose first code of the disease is dated after the visit: "
+        "left out of the task, or a control; the paper does not say",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.fold >= self.folds:

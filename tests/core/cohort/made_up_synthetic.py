@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from cardionets_core.cohort import layout
 from cardionets_core.cohort.augmenting import AugmentReport, augment_cohort
 from cardionets_core.cohort.guard import Fingerprints
 from cardionets_core.cohort.reader import open_cohort
@@ -62,7 +63,7 @@ def arrays_of(path: Path, rows: slice = slice(None)) -> dict[str, np.ndarray]:
 
     def visit(name, item):
         if isinstance(item, h5py.Dataset):
-            per_record = item.shape[:1] == (count,) and not name.startswith("diagnoses")
+            per_record = item.shape[:1] == (count,) and name not in layout.DIAGNOSES
             found[name] = item[rows] if per_record else item[:]
 
     with h5py.File(path) as file:

@@ -219,7 +219,7 @@ def test_another_layout_version_is_refused_with_found_needed_and_remedy(
     shutil.copy(cohort_path, other)
     with h5py.File(other, "r+") as file:
         file.attrs["layout_version"] = version
-    with pytest.raises(CohortError, match=f"version {version}, but .* version 1 and 2; {remedy}"):
+    with pytest.raises(CohortError, match=f"version {version}, but .* version 1 to 3; {remedy}"):
         open_cohort(other)
 
 

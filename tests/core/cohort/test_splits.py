@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from cardionets_core.cohort.reader import open_cohort
 from cardionets_core.cohort.roles import RoleConfig
-from cardionets_core.cohort.splits import assign, draw, subject_folds
+from cardionets_core.cohort.splits import Asked, assign, draw, subject_folds
 from cardionets_core.cohort.writer import prepare
 from cardionets_core.errors import UsageError
 
@@ -124,3 +125,49 @@ def test_impossible_folds_are_refused():
         subject_folds(["a", "b", "c"], 5, seed=0)
     with pytest.raises(UsageError, match=r"found 1 strata for 3 records"):
         subject_folds(["a", "b", "c"], 2, seed=0, strata=[1])
+
+
+def test_a_split_that_the_source_asks_for_wins_over_the_draw():
+    config, seen = RoleConfig(), Counter()
+    for n in range(300):
+        draws = draw(f"s{n}", 0)
+        drawn = assign(draws, config)
+        assert assign(draws, config, Asked(split="test"))[:2] == ("downstream", "test")
+        for split in ("train", "val"):
+            there = assign(draws, config, Asked(split=split))
+            assert there == (drawn.role, split, drawn.fold)
+            seen[there.role] += 1
+    assert min(seen["pretrain"], seen["downstream"]) > 100
+
+
+@dataclass
+class Published(MadeUp):
+    """Six records of three persons each; the source publishes a split, in one case two."""
+
+    asked: tuple[str | None, ...] = ("train", "train", "test", "test", "val", "train")
+
+    def subjects(self):
+        for place, ref in enumerate(super().subjects()):
+            yield replace(ref, subject_key=f"p{place // 2}", split=self.asked[place])
+
+
+def test_published_splits_are_kept_and_nobody_is_in_two(tmp_path):
+    prepare(Published(records=6), tmp_path / "c.h5", seed=1, provenance=MADE_UP)
+    with open_cohort(tmp_path / "c.h5") as cohort:
+        assert cohort.splits.tolist() == ["train", "train", "test", "test", "val"]
+        assert set(cohort.roles[2:4]) == {"downstream"}
+        assert [entry.reason for entry in cohort.quarantine] == [
+            "the source asks for split train, but this person, or another with the identical ECG, "
+            "is already val"
+        ]
+
+
+def test_a_source_cannot_ask_for_a_test_split_to_pretrain_on(tmp_path):
+    class Wrong(Published):
+        def subjects(self):
+            yield from (replace(ref, role="pretrain") for ref in super().subjects())
+
+    prepare(Wrong(records=6), tmp_path / "c.h5", seed=1, provenance=MADE_UP)
+    with open_cohort(tmp_path / "c.h5") as cohort:
+        assert len(cohort) == 3
+        assert "split test in the role pretrain" in cohort.quarantine[0].reason

@@ -89,8 +89,37 @@ def values(task, cohort):
 
 
 def test_a_diagnosis_counts_if_dated_on_or_before_the_visit_or_undated(clinic):
-    expected = [YES, YES, YES, NO, YES, YES, YES, NO, NO, NO]
+    expected = [YES, YES, YES, UNKNOWN, YES, YES, YES, NO, NO, NO]
     np.testing.assert_array_equal(values(CM, clinic)[:, 0], expected)
+
+
+def test_who_is_diagnosed_later_is_left_out_or_a_control_as_one_likes(clinic):
+    kept = task_targets(CM, clinic, later_diagnoses="negative").values[:, 0]
+    np.testing.assert_array_equal(kept, [YES, YES, YES, NO, YES, YES, YES, NO, NO, NO])
+    joined = find("cm,cad", clinic, later_diagnoses="negative").values
+    np.testing.assert_array_equal(joined[:, 0], kept)
+    np.testing.assert_array_equal(find("cm,cad", clinic).values[3], [UNKNOWN, NO])
+
+
+@dataclass
+class HalfLinked(Clinic):
+    """The clinic, with the diagnoses of every second record not known."""
+
+    def read(self, ref):
+        known = ref.location % 2 == 0
+        subject = super().read(ref)
+        return subject if known else replace(subject, diagnoses=(), diagnoses_known=False)
+
+
+def test_a_record_without_a_source_of_diagnoses_is_nobodys_control(tmp_path, clinic):
+    prepare(HalfLinked(records=10), tmp_path / "half.h5", seed=3, provenance=MADE_UP)
+    with open_cohort(tmp_path / "half.h5") as half:
+        np.testing.assert_array_equal(half.diagnoses_known, [True, False] * 5)
+        assert [subject.diagnoses_known for subject in half] == [True, False] * 5
+        for task in (CM, CAD, SUBTYPE, replace(SUBTYPE, target="multilabel")):
+            found = values(task, half)
+            np.testing.assert_array_equal(found[::2], values(task, clinic)[::2])
+            assert np.isnan(found[1::2]).all()
 
 
 def test_later_diagnoses_count_where_a_task_takes_all(clinic):
@@ -105,8 +134,8 @@ def test_a_prefix_matches_the_start_of_a_code_only(clinic):
 
 def test_targets_equal_a_loop_over_the_records(clinic):
     def has(subject, prefixes):
-        counted = [d for d in subject.diagnoses if (d.days_from_visit or 0) <= 0]
-        return any(d.icd10.startswith(prefixes) for d in counted)
+        days = [d.days_from_visit or 0 for d in subject.diagnoses if d.icd10.startswith(prefixes)]
+        return UNKNOWN if days and min(days) > 0 else float(bool(days))
 
     task = replace(SUBTYPE, target="multilabel")
     expected = [[has(subject, prefixes) for prefixes in task.codes] for subject in clinic]
@@ -167,7 +196,7 @@ def test_strata_of_several_labels_are_their_pattern():
 
 def test_one_class_among_some_rows_is_refused_and_they_are_named(clinic):
     targets = task_targets(CM, clinic)
-    require_two_classes(targets, np.array([2, 3]))
+    require_two_classes(targets, np.array([2, 7]))
     with pytest.raises(LabelsError, match=r"one class only of 'cm' in the test fold 3; needed two"):
         require_two_classes(targets, np.array([0, 1, 2]), where="the test fold 3")
     with pytest.raises(LabelsError, match="one class only of 'cm-subtype'"):
