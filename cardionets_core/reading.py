@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from cardionets_core.spec import EcgFormat
 if TYPE_CHECKING:
     from cardionets_core.ecg.record import EcgRecord
 
-_SNIFFED_BYTES = 4096
+SNIFFED_BYTES = 4096
 
 
 def read_ecg(
@@ -63,26 +63,37 @@ def _reader(chosen: Provided[EcgFormat]) -> Callable[..., EcgRecord]:
     return read
 
 
-def _format_of(path: Path, format_name: str | None, registry: Registry) -> Provided[EcgFormat]:
-    formats = registry.ecg_formats()
+def _format_of(path: Path, format_name: str | None, known: Registry) -> Provided[EcgFormat]:
     if format_name is not None:
-        return registry.ecg_format(format_name)
+        return known.ecg_format(format_name)
     try:
         with path.open("rb") as file:
-            head = file.read(_SNIFFED_BYTES)
+            head = file.read(SNIFFED_BYTES)
     except OSError as error:
         raise EcgError(
             f"{path.name}: cannot be read ({error.strerror}); needed a file that you may read: "
             "check its rights"
         ) from error
-    for offered in formats:
-        if _sniffs(offered, head):
-            return offered
-    for offered in formats:
-        if path.suffix.lower() in offered.spec.suffixes:
-            return offered
+    formats = known.ecg_formats()
+    if found := format_by_content(head, formats) or format_by_ending(path, formats):
+        return found
     names = ", ".join(sorted(offered.name for offered in formats))
     raise EcgError(f"{path.name}: not an ECG file of a known format; readable are {names}")
+
+
+def format_by_content(
+    head: bytes, formats: Iterable[Provided[EcgFormat]]
+) -> Provided[EcgFormat] | None:
+    """The format that knows the first ``SNIFFED_BYTES`` bytes of a file, if one does."""
+    return next((offered for offered in formats if _sniffs(offered, head)), None)
+
+
+def format_by_ending(
+    path: Path, formats: Iterable[Provided[EcgFormat]]
+) -> Provided[EcgFormat] | None:
+    """The format that files of this ending are of unless their content says otherwise, if any."""
+    ending = path.suffix.lower()
+    return next((offered for offered in formats if ending in offered.spec.suffixes), None)
 
 
 def find_ecgs(path: Path, registry: Registry | None = None) -> list[Path]:
@@ -113,7 +124,7 @@ def find_ecgs(path: Path, registry: Registry | None = None) -> list[Path]:
 
 def _is_known(path: Path, registry: Registry) -> bool:
     # By its ending first: one that may not be read is then reported, not passed over.
-    if any(path.suffix.lower() in offered.spec.suffixes for offered in registry.ecg_formats()):
+    if format_by_ending(path, registry.ecg_formats()) is not None:
         return True
     try:
         _format_of(path, None, registry)
