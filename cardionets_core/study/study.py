@@ -97,9 +97,10 @@ def run_study(
     path = _cohort(request, registry, console)
     with open_cohort(path) as cohort:
         names = request.asked.task_names
-        protocol = make_options(
-            ProtocolConfig, request.asked.options.get("protocol", {}), "protocol"
-        )
+        asked = request.asked.options.get("protocol", {})
+        # The other options of the protocol are checked below, some of them to be refused.
+        late = {name: value for name, value in asked.items() if name == "later_diagnoses"}
+        protocol = make_options(ProtocolConfig, late, "protocol")
         targets = {
             name: find_task(
                 name,

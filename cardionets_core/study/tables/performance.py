@@ -152,7 +152,7 @@ def extract(results: Results, plan: TaskPlan, main: Table, *, by: str) -> Table 
     shown = frame.assign(cell=[with_interval(row) for row in rows_of(frame)]).pivot_table(
         index="label", columns="setting", values="cell", aggfunc="first", sort=False
     )
-    shown = shown.reindex(columns=[s for s in chosen if s in shown]).fillna(NONE)
+    shown = shown.reindex(columns=[s for s in chosen if s in shown]).astype(object).fillna(NONE)
     kind = "label efficiency" if by == "labels" else "ratios of cases to controls in training"
     name = "label-efficiency" if by == "labels" else "ratios"
     return Table(

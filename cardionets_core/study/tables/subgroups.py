@@ -66,4 +66,4 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
         cases = {} if group["cases"].isna().all() else {"cases": f"{group['cases'].max():.0f}"}
         cells = {row["label"]: with_interval(row) for row in rows_of(group)}
         rows.append({"subgroup": f"{subgroup}: {level}", "people": people, **cases, **cells})
-    return pd.DataFrame(rows).fillna(NONE)
+    return pd.DataFrame(rows).astype(object).fillna(NONE)
