@@ -6,6 +6,7 @@ A new component needs a line in the table of its kind below, or its test fails a
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -145,8 +146,18 @@ def wfdb_folder(folder):
     return {"source": folder}
 
 
+def mimic_release(folder):
+    """A small tree by the maker beside the dataset's own tests."""
+    source = Path(__file__).parent / "mimic" / "made_up_mimic.py"
+    spec = importlib.util.spec_from_file_location("made_up_mimic", source)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.write(folder)
+
+
 # Datasets: what makes a small source in a folder and gives the options to read it.
-DATASETS = {"simulated": lambda _: {"subjects": 4}, "wfdb": wfdb_folder}
+DATASETS = {"simulated": lambda _: {"subjects": 4}, "wfdb": wfdb_folder, "mimic": mimic_release}
 
 
 @pytest.mark.parametrize("name", ours(REGISTRY.components("dataset")))

@@ -1,0 +1,1 @@
+"""MIMIC-IV-ECG with its machine measurements and the Ext-ICD labels, as a dataset."""
