@@ -295,6 +295,16 @@ class Commands:
             command += ["--weights", f"{role}={name}"]
         return self._train(command, [*small, *more])
 
+    def autoencode(self, *more: str) -> list[str]:
+        """The command of a small autoencoder into the folder ``run``."""
+        return self._train(["--autoencoder", "vae3d"], [*SMALL_VAE, *more])
+
+    def generate(self, *more: str, autoencoder: Path) -> list[str]:
+        """The command of a small generator on a run's autoencoder into the folder ``run``."""
+        command = ["--encoder", "stmem", "--generator", "mar", "--weights", "encoder=random"]
+        command += ["--weights", f"autoencoder={autoencoder}"]
+        return self._train(command, [*SMALL_ECG, *SMALL_MAR, *more])
+
     def head(self, *more: str, encoder: str) -> list[str]:
         """The command of a linear head on a run's encoder into the folder ``run``."""
         command = ["--encoder", "stmem", "--head", "linear", "--task", "cm"]

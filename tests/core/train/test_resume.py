@@ -15,6 +15,9 @@ EPOCHS = ("train.epochs=4", "train.batch_size=8")
 RESUME = ["train", "--resume", "run"]
 KILLED = -signal.SIGKILL
 ONE_NEED, TWO_NEEDS = ("random", "train"), ("train", "train")
+# The discriminator begins between two checkpoints.
+ADVERSARIAL = ("autoencoder.adversarial_weight=0.05", "autoencoder.adversarial_start_step=5")
+AVERAGED = ("train.ema_half_life=0.2",)
 
 
 def boards(run: Path) -> dict[str, list[tuple[int, float]]]:
@@ -89,6 +92,31 @@ def test_alignment_with_a_need_killed_and_resumed_ends_in_the_same_bits(
     assert_same_run(tmp_path / "run", whole["align"])
     need = "needs/cmr_encoder"
     assert_same_run(tmp_path / "run" / need, whole["align"] / need)
+
+
+@pytest.mark.parametrize(
+    ("stage", "kill"),
+    [
+        pytest.param("autoencoder", ("step", 14), id="autoencoder, within a later epoch"),
+        pytest.param("generator", ("checkpoint", 3), id="generator, inside a checkpoint"),
+    ],
+)
+def test_stages_of_cines_killed_and_resumed_end_in_the_same_bits(
+    commands, made, tmp_path, stage, kill
+):
+    argv = (
+        commands.autoencode(*EPOCHS, *ADVERSARIAL)
+        if stage == "autoencoder"
+        else commands.generate(*EPOCHS, *AVERAGED, autoencoder=made.vae.path)
+    )
+    code, said = commands.run(tmp_path / "whole", argv)
+    assert code == 0, said
+    assert commands.run(tmp_path, argv, kill=kill)[0] == KILLED
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+    code, said = commands.run(tmp_path, RESUME)
+    assert code == 0, said
+    assert "resumed after" in said
+    assert_same_run(tmp_path / "run", tmp_path / "whole" / "run")
 
 
 @pytest.mark.slow
