@@ -146,10 +146,11 @@ def wfdb_folder(folder):
     return {"source": folder}
 
 
-def mimic_release(folder):
-    """A small tree by the maker beside the dataset's own tests."""
-    source = Path(__file__).parent / "mimic" / "made_up_mimic.py"
-    spec = importlib.util.spec_from_file_location("made_up_mimic", source)
+def made_up_release(folder, plugin):
+    """A small source by the maker beside the dataset's own tests."""
+    maker = f"made_up_{plugin}"
+    source = Path(__file__).parent / plugin / f"{maker}.py"
+    spec = importlib.util.spec_from_file_location(maker, source)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -157,7 +158,12 @@ def mimic_release(folder):
 
 
 # Datasets: what makes a small source in a folder and gives the options to read it.
-DATASETS = {"simulated": lambda _: {"subjects": 4}, "wfdb": wfdb_folder, "mimic": mimic_release}
+DATASETS = {
+    "simulated": lambda _: {"subjects": 4},
+    "wfdb": wfdb_folder,
+    "mimic": partial(made_up_release, plugin="mimic"),
+    "ukb": partial(made_up_release, plugin="ukb"),
+}
 
 
 @pytest.mark.parametrize("name", ours(REGISTRY.components("dataset")))

@@ -20,6 +20,7 @@ import numpy as np
 
 from cardionets_core.cmr.phenotypes import FIELD_IDS
 from cardionets_core.ecg.canonical import CANONICAL_LEADS
+from cardionets_core.testing import made_up_ecg
 
 _MAKER = Path(__file__).parents[2] / "core" / "cmr" / "made_up_cine_dicom.py"
 _spec = importlib.util.spec_from_file_location("made_up_cine_dicom", _MAKER)
@@ -47,7 +48,7 @@ def ecg_xml(
 ) -> bytes:
     """A resting ECG of counts (leads, samples), with the averaged beat and the full disclosure."""
     beat = counts[:, :600] * 3 + 11
-    said = {name: "" for name in MEASUREMENTS} | dict(measurements or {})
+    said = dict.fromkeys(MEASUREMENTS, "") | dict(measurements or {})
     measured = "".join(
         f'<{name} units="{_UNITS.get(name, "ms")}">{value}</{name}>' for name, value in said.items()
     )
@@ -178,7 +179,7 @@ def write_tab(path: Path, people: Mapping[object, Participant], instance: int = 
     )
 
 
-def _write_arrays(path, people, eid, name, delimiter, instance, missing=""):
+def _write_arrays(path, people, eid, name, delimiter, instance, *, missing=""):
     other = 5 - instance
     width = 1 + max((len(each.diagnoses) for each in people.values()), default=0)
     header = [eid, name(31, 0, 0), name(53, other, 0), name(53, instance, 0)]
@@ -223,3 +224,17 @@ def _write(path: Path, rows: Sequence[Sequence[object]], delimiter: str) -> Path
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows(rows)
     return path
+
+
+def write(folder: Path) -> dict[str, object]:
+    """A small source of two participants, one with a cine, and the options to read it."""
+    folder.mkdir(parents=True)
+    counts = np.rint(made_up_ecg(seed=4).signal_mv * 200).astype(int)
+    (folder / "1000001_20205_2_0.xml").write_bytes(ecg_xml(counts))
+    (folder / "1000002_20205_2_0.xml").write_bytes(ecg_xml(counts[:, ::-1]))
+    (folder / "1000001_20208_2_0.zip").write_bytes(zip_of([*series(cine(1)), *decoys()]))
+    person = Participant(
+        phenotypes=all_phenotypes(1), diagnoses=[("I251", "2011-01-31"), ("J45", "2020-12-24")]
+    )
+    table = write_showcase(folder.with_name("ukb.csv"), {1000001: person})
+    return {"source": folder, "table": table}
