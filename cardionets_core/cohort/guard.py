@@ -126,6 +126,18 @@ class Fingerprints:
             int(by_simulation.sum()),
         )
 
+    def meets(self, other: Fingerprints) -> bool:
+        """Whether two have a signal, a person or a simulated subject in common."""
+        return bool(
+            np.isin(other.signals, self.signals).any()
+            or np.isin(other.subjects, self.subjects).any()
+            or any(
+                a.seed == b.seed and a.first < b.stop and b.first < a.stop
+                for a in other.simulated
+                for b in self.simulated
+            )
+        )
+
     def _simulates(self, people: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which simulated subjects (seed, index) lie in a range; ranges are sorted and disjoint."""
         seen = np.zeros(len(people), dtype=bool)

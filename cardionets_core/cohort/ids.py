@@ -78,6 +78,30 @@ def read_key(path: Path) -> bytes:
     return bytes.fromhex(text)
 
 
+def fitting_key(path: Path, cohort_path: Path, stored_check: str) -> bytes:
+    """The key that a finished cohort was prepared with.
+
+    Args:
+        path: Where it lies.
+        cohort_path: The cohort, for the message.
+        stored_check: What the cohort keeps of its key's ``key_check``.
+
+    Raises:
+        CohortError: If it is missing, is no key, or is another cohort's.
+    """
+    if not path.is_file():
+        raise CohortError(
+            f"no id key at {path}: it alone tells which ids of the source {cohort_path} holds; put "
+            f"it back, or name the place where it is"
+        )
+    key = read_key(path)
+    if key_check(key) != stored_check:
+        raise CohortError(
+            f"{path} is not the key that {cohort_path} was prepared with; name that key"
+        )
+    return key
+
+
 def key_check(key: bytes) -> str:
     """A value that shows whether a key is the right one and does not give it away."""
     return hmac_id(key, "cardionets key check")

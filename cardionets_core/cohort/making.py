@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,9 +112,19 @@ class Making:
 
 
 def stored_attributes(
-    identity: Mapping[str, Any], run_id: str, base: Mapping[str, Any] | None
+    identity: Mapping[str, Any],
+    run_id: str,
+    base: Mapping[str, Any] | None,
+    gone: Collection[bytes] = (),
 ) -> dict[str, Any]:
-    """Attributes of the provenance group; nested ones as JSON."""
+    """Attributes of the provenance group; nested ones as JSON.
+
+    Args:
+        identity: Everything that decides what the cohort holds.
+        run_id: Names this making of it.
+        base: Provenance of the cohort that it follows from, if any.
+        gone: Subject ids of what that cohort held of people who withdrew since.
+    """
     earlier = [*base["history"], {n: v for n, v in base.items() if n != "history"}] if base else []
     attributes = {n: v for n, v in identity.items() if n not in {"layout_version", "existing"}}
     attributes |= {
@@ -123,7 +133,16 @@ def stored_attributes(
         "versions": library_versions(),
         "history": earlier,
     }
+    if gone:
+        # How many, and never who.
+        attributes["withdrawn_subjects"] = len(set(gone))
     return {n: json.dumps(v) if n in JSON_ATTRIBUTES else v for n, v in attributes.items()}
+
+
+def withdrawn_ids(dataset: Dataset, key: bytes) -> frozenset[bytes]:
+    """Subject ids of the people who withdrew, as far as a dataset knows of any."""
+    listed: Iterable[str] = getattr(dataset, "withdrawn_subjects", tuple)()
+    return frozenset(ids.subject_id(key, subject_key).encode() for subject_key in listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +154,19 @@ class Source:
         key: Key of the ids.
         seed: Seed of the draws.
         known: Record ids of the cohort being extended.
+        withdrawn: Subject ids of people who withdrew.
     """
 
     dataset: Dataset
     key: bytes
     seed: int
     known: frozenset[bytes]
+    withdrawn: frozenset[bytes] = frozenset()
 
     def items(self) -> Iterator[Item]:
         """Records that the cohort being extended does not have, in the order of the source."""
         for ref in self.dataset.subjects():
             record_id = ids.record_id(self.key, ref.record_key)
-            if record_id.encode() not in self.known:
-                subject_id = ids.subject_id(self.key, ref.subject_key)
+            subject_id = ids.subject_id(self.key, ref.subject_key)
+            if record_id.encode() not in self.known and subject_id.encode() not in self.withdrawn:
                 yield Item(ref, subject_id, record_id, draw(ref.subject_key, self.seed))

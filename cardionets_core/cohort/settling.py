@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,7 @@ class Plan:
         kept: For each part, its rows that go in, counted from its start.
         places: For each part, role, split and fold of these rows, (kept, 3) as stored.
         quarantine: Subject id, record id and reason of every record left out.
+        gone: Subject id of every row left out because the person withdrew.
         new_records: Record ids that are kept or left out here, other than an extended cohort's.
         persons: Subject ids of all rows.
         duplicates: Fingerprints that belong to more than one person.
@@ -36,6 +37,7 @@ class Plan:
     kept: list[NDArray[np.int64]] = field(default_factory=list)
     places: list[NDArray[np.int8]] = field(default_factory=list)
     quarantine: list[tuple[bytes, bytes, str]] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
     new_records: set[bytes] = field(default_factory=set)
     persons: set[bytes] = field(default_factory=set)
     duplicates: set[int] = field(default_factory=set)
@@ -49,19 +51,22 @@ class Plan:
         return sum(len(kept) for kept in self.kept)
 
 
-def settle(parts: Iterable[Part], config: RoleConfig) -> Plan:
+def settle(
+    parts: Iterable[Part], config: RoleConfig, withdrawn: Collection[bytes] = frozenset()
+) -> Plan:
     """Give every record its role and split, or the reason why it is left out.
 
     Args:
         parts: Everything that the file is made of, in the order of the source.
         config: Shares of roles and splits.
+        withdrawn: Subject ids of people of whom nothing may go into the file.
     """
     plan, assigner = Plan(), Assigner(config)
     flags: set[str] = {DUPLICATE_FLAG}
     for part in parts:
         table = read_table(part)
-        _settle_part(part, table, assigner, plan)
-        for extra in table.extras:
+        _settle_part(part, table, assigner, plan, withdrawn)
+        for extra in (table.extras[row] for row in plan.kept[-1]):
             flags.update(extra.flags)
             for name, value in extra.attributes.items():
                 (plan.text_columns if isinstance(value, str) else plan.number_columns).add(name)
@@ -72,12 +77,17 @@ def settle(parts: Iterable[Part], config: RoleConfig) -> Plan:
     return plan
 
 
-def _settle_part(part: Part, table: PartTable, assigner: Assigner, plan: Plan) -> None:
+def _settle_part(
+    part: Part, table: PartTable, assigner: Assigner, plan: Plan, withdrawn: Collection[bytes]
+) -> None:
     """Settle a part's records in their order, and note in the plan what became of them."""
     kept: list[int] = []
     places: list[tuple[int, int, int]] = []
     subject_ids = table.columns["subject/subject_id"]
     for row, record_id in enumerate(table.columns["subject/record_id"]):
+        if subject_ids[row] in withdrawn:
+            plan.gone.append(subject_ids[row])
+            continue
         if not part.finished:
             plan.new_records.add(record_id)
         there = _place(part, table, row, assigner)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cardionets_core.cohort import merge
 from cardionets_core.cohort.files import (
@@ -19,8 +20,14 @@ from cardionets_core.cohort.files import (
     require_space,
     sync,
 )
-from cardionets_core.cohort.making import Existing, Making, Source, stored_attributes
-from cardionets_core.cohort.opening import open_file
+from cardionets_core.cohort.making import (
+    Existing,
+    Making,
+    Source,
+    stored_attributes,
+    withdrawn_ids,
+)
+from cardionets_core.cohort.opening import stored_record_ids
 from cardionets_core.cohort.partial import (
     Partial,
     folder_of,
@@ -54,6 +61,8 @@ class PrepareReport:
         resumed: Records taken over from an interrupted run.
         content_hash: Identity of what is stored.
         seconds: How long it took.
+        read: Records that were read, and not taken over.
+        withdrawn: Records that an extended cohort held of people who withdrew since.
     """
 
     path: Path
@@ -63,6 +72,8 @@ class PrepareReport:
     resumed: int
     content_hash: str
     seconds: float
+    read: int = 0
+    withdrawn: int = 0
 
 
 def prepare(
@@ -118,33 +129,41 @@ def prepare(
         identity = making.identity(key, base)
         with disk_errors_in_one_line(making.out):
             partial = take_up(making.out, identity, resume=resume, block_records=block_records)
-        source = Source(dataset, key, seed, _record_ids(making.out) if base else frozenset())
+        known = stored_record_ids(making.out) if base else frozenset()
+        source = Source(dataset, key, seed, known, withdrawn_ids(dataset, key))
         with workers_or(executor, workers) as running:
-            paths, resumed = _read(source, partial, Pool(running, workers), progress)
+            paths, done = _read(source, partial, Pool(running, workers), progress)
         parts = _Parts(making.out if base else None, paths)
         with disk_errors_in_one_line(making.out):
-            plan = _settle(parts, making.roles, partial)
+            plan = _settle(parts, making.roles, partial, source.withdrawn)
             require_space(partial.folder, parts.size_bytes(), making.out)
-            attributes = stored_attributes(identity, partial.run_id, base)
+            attributes = stored_attributes(identity, partial.run_id, base, plan.gone)
             content_hash = merge.write(partial.merged_path, parts, plan, attributes)
             sync(partial.merged_path)
             move_whole(partial.merged_path, making.out)
     shutil.rmtree(partial.folder, ignore_errors=True)
     seconds = time.perf_counter() - started
-    return _report(making.out, plan, resumed, content_hash, seconds)
+    return _report(making.out, plan, done, content_hash, seconds)
 
 
-def _report(
-    out: Path, plan: Plan, resumed: int, content_hash: str, seconds: float
-) -> PrepareReport:
+class _Done(NamedTuple):
+    """Records found finished, and records read."""
+
+    resumed: int
+    read: int
+
+
+def _report(out: Path, plan: Plan, done: _Done, content_hash: str, seconds: float) -> PrepareReport:
     return PrepareReport(
         path=out,
         records=plan.rows,
         subjects=len(plan.persons),
         quarantined=Counter(reason for _, _, reason in plan.quarantine),
-        resumed=resumed,
+        resumed=done.resumed,
         content_hash=content_hash,
         seconds=seconds,
+        read=done.read,
+        withdrawn=len(plan.gone),
     )
 
 
@@ -153,8 +172,8 @@ def _read(
     partial: Partial,
     pool: Pool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[list[Path], int]:
-    """Bring every block's file about; their paths in order, and records found finished."""
+) -> tuple[list[Path], _Done]:
+    """Bring every block's file about; their paths in order, and how many records that took."""
     paths: list[Path] = []
     resumed = 0
 
@@ -175,7 +194,7 @@ def _read(
         read += count
         if progress:
             progress(resumed + read, total)
-    return paths, resumed
+    return paths, _Done(resumed, read)
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
@@ -203,13 +222,16 @@ class _Parts:
             yield from parts_of(path, finished=False)
 
 
-def _settle(parts: _Parts, roles: RoleConfig, partial: Partial) -> Plan:
+def _settle(
+    parts: _Parts, roles: RoleConfig, partial: Partial, withdrawn: frozenset[bytes]
+) -> Plan:
     """Settle who goes where; refuses to make a cohort of nothing."""
-    plan = settle(parts, roles)
+    plan = settle(parts, roles, withdrawn)
     failed = [entry for path in parts.blocks for entry in quarantined(path)]
     tried = {record_id for _, record_id, _ in failed} | plan.new_records
     earlier = [e for e in quarantined(parts.base) if e[1] not in tried] if parts.base else []
-    plan.quarantine = [*earlier, *failed, *plan.quarantine]
+    left_out = [*earlier, *failed, *plan.quarantine]
+    plan.quarantine = [entry for entry in left_out if entry[0] not in withdrawn]
     if plan.rows:
         return plan
     # There is nothing to take up: options that find records must not clash with this attempt.
@@ -220,8 +242,3 @@ def _settle(parts: _Parts, roles: RoleConfig, partial: Partial) -> Plan:
     raise CohortError(
         f"not one of {len(plan.quarantine)} records can be used; the reason of {count}: {reason}"
     )
-
-
-def _record_ids(path: Path) -> frozenset[bytes]:
-    with open_file(path) as file:
-        return frozenset(file["subject/record_id"][:].tolist())

@@ -15,15 +15,18 @@ __all__ = ["Check", "ConformanceError", "checks_of", "conformance"]
 
 # Where the checks of a kind are; imported when they are asked for.
 _MODULES = {
-    "dataset": "cardionets_core.testing.dataset_checks",
-    "encoder": "cardionets_core.testing.encoder_checks",
-    "aligner": "cardionets_core.testing.aligner_checks",
-    "autoencoder": "cardionets_core.testing.autoencoder_checks",
-    "generator": "cardionets_core.testing.generator_checks",
-    "head": "cardionets_core.testing.head_checks",
-    "ecg-format": "cardionets_core.testing.ecg_format_checks",
-    "task": "cardionets_core.testing.task_checks",
-    "variant": "cardionets_core.testing.variant_checks",
+    "dataset": (
+        "cardionets_core.testing.dataset_checks",
+        "cardionets_core.testing.dataset_optional_checks",
+    ),
+    "encoder": ("cardionets_core.testing.encoder_checks",),
+    "aligner": ("cardionets_core.testing.aligner_checks",),
+    "autoencoder": ("cardionets_core.testing.autoencoder_checks",),
+    "generator": ("cardionets_core.testing.generator_checks",),
+    "head": ("cardionets_core.testing.head_checks",),
+    "ecg-format": ("cardionets_core.testing.ecg_format_checks",),
+    "task": ("cardionets_core.testing.task_checks",),
+    "variant": ("cardionets_core.testing.variant_checks",),
 }
 _PREFIX = "check_"
 
@@ -90,10 +93,10 @@ def checks_of(kind: str) -> tuple[Check, ...]:
     """
     if kind not in _MODULES:
         raise UsageError(unknown("kind with conformance checks", kind, _MODULES))
-    module = importlib.import_module(_MODULES[kind])
     return tuple(
         Check(name.removeprefix(_PREFIX), function)
-        for name, function in vars(module).items()
+        for module in _MODULES[kind]
+        for name, function in vars(importlib.import_module(module)).items()
         if name.startswith(_PREFIX)
     )
 

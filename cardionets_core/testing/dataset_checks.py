@@ -84,6 +84,26 @@ def check_roles_are_known(dataset: Dataset) -> None:
         )
 
 
+def check_splits_are_known(dataset: Dataset) -> None:
+    """A split is ``train``, ``val``, ``test`` or None, and one for all records of a person."""
+    asked: dict[str, str | None] = {}
+    for ref in _listed(dataset):
+        require(
+            ref.split in ("train", "val", "test", None),
+            f"split is {ref.split!r}; needed 'train', 'val', 'test', or None to have it drawn",
+        )
+        require(
+            asked.setdefault(ref.subject_key, ref.split) == ref.split,
+            "two records of a person ask for different splits; needed one split per person, so "
+            "that nobody is on both sides",
+        )
+        require(
+            (ref.role, ref.split) != ("pretrain", "test"),
+            "a record asks for the split 'test' in the role 'pretrain', which has none; needed "
+            "'train' or 'val', or another role",
+        )
+
+
 def check_pickles(dataset: Dataset) -> None:
     """It can be sent to a worker process, and reads the same there."""
     try:
@@ -203,6 +223,20 @@ def check_diagnoses_are_icd10_without_dots(dataset: Dataset) -> None:
                 f"days_from_visit is a {type(days).__name__}; needed whole days from the visit, "
                 "negative before it, or None",
             )
+
+
+def check_unknown_diagnoses_are_none(dataset: Dataset) -> None:
+    """``diagnoses_known`` is True or False, and a record without known diagnoses has none."""
+    for _, subject in _subjects(dataset):
+        require(
+            isinstance(subject.diagnoses_known, bool),
+            f"diagnoses_known is a {type(subject.diagnoses_known).__name__}; needed True or False",
+        )
+        require(
+            subject.diagnoses_known or not subject.diagnoses,
+            "a record has diagnoses and says that its diagnoses are not known; needed one or the "
+            "other: leave diagnoses_known True where the source has any",
+        )
 
 
 def check_person_is_plausible(dataset: Dataset) -> None:

@@ -58,6 +58,28 @@ def cached_array(
     return mapped
 
 
+def drop_arrays() -> int:
+    """Delete every array; what is needed again is computed again. Returns how many there were.
+
+    A name does not tell whose records an array holds, and arrays of a cohort's earlier states, or
+    of others made of the same people, hold them as well: so all go when somebody withdraws.
+
+    Raises:
+        CohortError: If one cannot be deleted.
+    """
+    folder = default_cache_dir() / "arrays"
+    found = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    for path in found:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CohortError(
+                f"cannot delete {path}: {error.strerror}; it may hold what is derived from people "
+                "who withdrew: delete it"
+            ) from error
+    return len(found)
+
+
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [rows[i : i + _ROWS_PER_BLOCK] for i in range(0, len(rows), _ROWS_PER_BLOCK)]
 

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cardionets_cli import (
     augment,
+    cohort,
     compare,
     embed,
     evaluate_generator,
@@ -62,6 +63,7 @@ app.command("augment")(augment.augment)
 app.command("inspect")(inspect.inspect)
 app.command("show")(show.show)
 app.add_typer(prepare.app, name="prepare")
+app.add_typer(cohort.app, name="cohort")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(presets.app, name="presets")
 app.add_typer(zoo.app, name="zoo")

@@ -12,7 +12,9 @@ import typer
 from rich.markup import escape
 
 from cardionets_cli.cluster import executor_at
+from cardionets_cli.cohort import tell_withdrawn
 from cardionets_cli.console import err, out
+from cardionets_cli.reveal import print_revealed
 from cardionets_core.errors import PluginError, UsageError
 from cardionets_core.registry import Component, default_registry
 
@@ -78,6 +80,9 @@ def _common_flags() -> dict[str, Flag]:
         "scheduler": Flag(str, "Address of a Dask scheduler whose workers read instead."),
         "overwrite": Flag(bool, "Replace an existing cohort.", switch=True),
         "extend": Flag(bool, "Add the records that an existing cohort lacks.", switch=True),
+        "reveal": Flag(
+            Path, "Key of the ids: print which ids of the source they are, as CSV, and stop."
+        ),
         "dry_run": Flag(bool, "Count the records of the source, and stop.", switch=True),
     }
 
@@ -108,6 +113,9 @@ def _run(component: Component, values: Mapping[str, Any], *, own: Any, roles: An
     if values.get("workers", 1) < 1:
         raise UsageError(f"--workers {values['workers']}: needed 1 or more, or leave it out")
     request = _request(component, values, own, roles)
+    if values.get("reveal"):
+        print_revealed(request, values["reveal"])
+        return
     if values.get("dry_run"):
         _count(request)
         return
@@ -116,6 +124,8 @@ def _run(component: Component, values: Mapping[str, Any], *, own: Any, roles: An
     with executor_at(values.get("scheduler")) as executor, _progress() as show:
         report = prepare_dataset(request, executor=executor, on_progress=show)
     _print_report(report)
+    if report.withdrawn:
+        tell_withdrawn(report)
 
 
 def _request(component: Component, values: Mapping[str, Any], own: Any, roles: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from cardionets_core.config import Options
 from cardionets_core.errors import EcgError
-from cardionets_core.interfaces import Diagnosis, SubjectRef
+from cardionets_core.interfaces import Diagnosis, SelectionStep, SubjectRef
 from cardionets_core.testing import ConformanceError, checks_of, made_up_subject
 
 
@@ -88,6 +88,35 @@ def microvolts(ecg):
     return dataclasses.replace(ecg, signal_mv=ecg.signal_mv * 1000)
 
 
+def telling(*steps):
+    """Four records of four persons, selected in these steps."""
+
+    class Telling(Sound):
+        def selection(self):
+            return steps
+
+    return Telling
+
+
+def withdrawn(*people):
+    class Withdrawn(Sound):
+        def withdrawn_subjects(self):
+            return people
+
+    return Withdrawn
+
+
+class Whole(Sound):
+    def selection(self):
+        return [
+            SelectionStep("ECGs in the tree", 7),
+            SelectionStep("ECGs of this visit", 4, 4, {"another visit": 2, "withdrawn": 1}),
+        ]
+
+    def withdrawn_subjects(self):
+        return iter(["person-9"])
+
+
 PERSON = {"subject_key": "person-0", "record_key": "record-0", "location": 0}
 BROKEN = {
     "keeps_the_contract": (NoConfig, "config is not the option model"),
@@ -95,6 +124,7 @@ BROKEN = {
     "order_is_stable": (Shuffled, "stable order"),
     "record_keys_are_unique": (listed(PERSON, PERSON), "same record_key"),
     "roles_are_known": (listed({**PERSON, "role": "train"}), "role is 'train'"),
+    "splits_are_known": (listed({**PERSON, "split": "dev"}), "split is 'dev'"),
     "pickles": (Locked, "worker process"),
     "refs_are_small": (listed({**PERSON, "location": b"x" * 20_000}), "keep a path or an index"),
     "keys_come_back": (changed(subject_id="somebody else"), "another subject_id"),
@@ -115,8 +145,21 @@ BROKEN = {
         changed(diagnoses=(Diagnosis("I42.0", None),)),
         "without dot",
     ),
+    "unknown_diagnoses_are_none": (
+        changed(diagnoses=(Diagnosis("I42", 1),), diagnoses_known=False),
+        "one or the other",
+    ),
     "person_is_plausible": (changed(sex="F"), "sex is 'F'"),
     "attributes_name_nobody": (changed(attributes={"eid": "person-0"}), "'eid' holds"),
+    "selection_ends_in_what_is_listed": (
+        telling(SelectionStep("ECGs", 5, 4)),
+        "lists 4 of 4",
+    ),
+    "selection_adds_up": (
+        telling(SelectionStep("files", 9), SelectionStep("ECGs", 4, 4, {"no ECG": 4})),
+        "9 records less 4 excluded are not 4",
+    ),
+    "nobody_withdrawn_is_listed": (withdrawn("person-9", "person-1"), "lists 1 of"),
 }
 CHECKS = {check.name: check for check in checks_of("dataset")}
 
@@ -131,6 +174,42 @@ def test_the_mistake_is_caught_and_explained(name):
     dataset, words = BROKEN[name]
     with pytest.raises(ConformanceError, match=words):
         CHECKS[name](dataset())
+
+
+def test_a_dataset_with_every_optional_method_passes():
+    for check in CHECKS.values():
+        check(Whole())
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["person-1 has no ECG", "before 2020-01-02", "missing in /data/ukb", "no 1234567", "record-3"],
+)
+@pytest.mark.parametrize("place", ["label", "reason"])
+def test_a_step_that_names_somebody_is_caught(words, place):
+    last = SelectionStep(words, 4) if place == "label" else SelectionStep("ECGs", 4, 4, {words: 0})
+    with pytest.raises(ConformanceError, match="without ids, paths and dates"):
+        CHECKS["selection_ends_in_what_is_listed"](telling(last)())
+
+
+def test_a_selection_without_steps_is_caught():
+    with pytest.raises(ConformanceError, match="one SelectionStep or more"):
+        CHECKS["selection_ends_in_what_is_listed"](telling()())
+
+
+def test_other_mistakes_with_splits_are_caught():
+    both = listed(
+        {**PERSON, "split": "train"}, {**PERSON, "record_key": "record-1", "split": "test"}
+    )
+    with pytest.raises(ConformanceError, match="one split per person"):
+        CHECKS["splits_are_known"](both())
+    with pytest.raises(ConformanceError, match="which has none"):
+        CHECKS["splits_are_known"](listed({**PERSON, "role": "pretrain", "split": "test"})())
+
+
+def test_withdrawn_numbers_instead_of_keys_are_caught():
+    with pytest.raises(ConformanceError, match="which are text"):
+        CHECKS["nobody_withdrawn_is_listed"](withdrawn(1234567)())
 
 
 def test_volts_passed_as_millivolts_are_caught():
