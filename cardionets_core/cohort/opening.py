@@ -75,6 +75,16 @@ def stored_provenance(path: Path) -> dict[str, Any]:
         return read_provenance(file)
 
 
+def stored_record_ids(path: Path) -> frozenset[bytes]:
+    """HMAC ids of the records that a cohort file holds.
+
+    Raises:
+        CohortError: As ``open_file``.
+    """
+    with open_file(path) as file:
+        return frozenset(file["subject/record_id"][:].tolist())
+
+
 def _require_layout(path: Path, file: h5py.File) -> None:
     if file.attrs.get("layout") != layout.LAYOUT_NAME:
         raise CohortError(

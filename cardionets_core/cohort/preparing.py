@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cardionets_core.cohort.making import Making, Source, withdrawn_ids
+from cardionets_core.cohort.opening import stored_record_ids
 from cardionets_core.cohort.provenance import Provenance
+from cardionets_core.cohort.rehearsing import Rehearsal, rehearse
+from cardionets_core.cohort.reporting.provenance_facts import Run
+from cardionets_core.cohort.reporting.writing import write_report
 from cardionets_core.cohort.roles import RoleConfig
 from cardionets_core.cohort.writer import Existing, PrepareReport, prepare
 from cardionets_core.errors import UnknownNameError
@@ -67,28 +72,69 @@ def prepare_dataset(
     *,
     executor: Executor | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
+    executor_workers: int | None = None,
+    with_report: bool = False,
 ) -> PrepareReport:
     """Build a dataset and read it into a cohort file; see ``writer.prepare``.
+
+    Args:
+        request: What to prepare.
+        executor: What reads instead of own processes.
+        on_progress: Called with the records done and the records in all.
+        executor_workers: How many blocks ``executor`` works on at a time, if that is known.
+        with_report: Write ``OUT.report.html`` and ``OUT.report.json`` too.
 
     Raises:
         CardionetsError: For options that do not hold, or a source that cannot be read.
     """
-    component = request.component
-    dataset = build_dataset(component, request.preset, request.options)
-    return prepare(
+    dataset = build_dataset(request.component, request.preset, request.options)
+    workers = executor_workers or request.workers or os.cpu_count() or 1
+    done = prepare(
         dataset,
         request.out,
         seed=request.seed,
-        provenance=Provenance(
-            dataset=component.name,
-            plugin=component.plugin.name,
-            distribution=f"{component.distribution} {component.version}",
-            config=dataset.config.model_dump(mode="json"),
-            simulated=bool(getattr(dataset, "simulated", False)),
-        ),
+        provenance=_provenance(request.component, dataset),
         roles=make_options(RoleConfig, request.roles, "roles"),
         existing=request.existing,
-        workers=request.workers or os.cpu_count() or 1,
+        workers=workers,
         executor=executor,
         progress=on_progress,
+    )
+    if with_report:
+        where = "on a cluster" if executor else "on this machine"
+        write_report(done.path, dataset, Run(done.seconds, done.read, f"{workers} {where}"))
+    return done
+
+
+def rehearse_dataset(request: PrepareRequest) -> Rehearsal:
+    """Tell what ``prepare_dataset`` would do; see ``rehearsing.rehearse``.
+
+    Raises:
+        CardionetsError: For options that do not hold, a source that cannot be listed, or a cohort
+            that cannot be extended so.
+    """
+    dataset = build_dataset(request.component, request.preset, request.options)
+    making = Making(
+        request.out,
+        request.seed,
+        make_options(RoleConfig, request.roles, "roles"),
+        _provenance(request.component, dataset),
+        request.existing,
+    )
+    base = making.base() if request.existing == "extend" else None
+    if base is None:
+        return rehearse(dataset, request.out)
+    key = making.key(base, resume=False)
+    known = stored_record_ids(request.out)
+    source = Source(dataset, key, request.seed, known, withdrawn_ids(dataset, key))
+    return rehearse(dataset, request.out, source=source)
+
+
+def _provenance(component: Component, dataset: Any) -> Provenance:
+    return Provenance(
+        dataset=component.name,
+        plugin=component.plugin.name,
+        distribution=f"{component.distribution} {component.version}",
+        config=dataset.config.model_dump(mode="json"),
+        simulated=bool(getattr(dataset, "simulated", False)),
     )

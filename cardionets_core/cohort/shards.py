@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,31 @@ def read_and_write(dataset: Dataset, block: Block) -> int:
     Raises:
         CohortError: If the file cannot be written.
     """
+    rows, failed = read_items(dataset, block.items)
+    write_block(block, rows, failed)
+    return len(block.items)
+
+
+def read_items(
+    dataset: Dataset, items: Iterable[Item]
+) -> tuple[list[tuple[Item, Row]], list[tuple[Item, str]]]:
+    """Read records into the form of the store.
+
+    Args:
+        dataset: The source.
+        items: Which.
+
+    Returns:
+        Records that could be read, and those that could not, with the reason.
+    """
     rows: list[tuple[Item, Row]] = []
     failed: list[tuple[Item, str]] = []
-    for item in block.items:
+    for item in items:
         try:
             rows.append((item, _read(dataset, item)))
         except Exception as error:  # noqa: BLE001 - whatever a reader raises, the others go on
             failed.append((item, quarantine_reason(error, item.ref)))
-    write_block(block, rows, failed)
-    return len(block.items)
+    return rows, failed
 
 
 def write_block(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]) -> None:
@@ -93,7 +110,7 @@ def write_block(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[I
         CohortError: If the file cannot be written.
     """
     with disk_errors_in_one_line(block.path.parent):
-        write_whole(block.path, _image(block, rows, failed))
+        write_whole(block.path, block_image(block, rows, failed))
 
 
 def _read(dataset: Dataset, item: Item) -> Row:
@@ -106,7 +123,9 @@ def _read(dataset: Dataset, item: Item) -> Row:
     return row
 
 
-def _image(block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]) -> bytes:
+def block_image(
+    block: Block, rows: list[tuple[Item, Row]], failed: list[tuple[Item, str]]
+) -> bytes:
     """The block's HDF5 file as bytes, built in memory so that it can be written in one go."""
     # HDF5 knows files in memory by their names too: threads must not use the same one.
     name = f"{block.path}.image"
