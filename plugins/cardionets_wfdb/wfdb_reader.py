@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import wfdb
 
+from cardionets_core.dicom_files import silence
 from cardionets_core.ecg.leads import lead_name
 from cardionets_core.ecg.record import EcgRecord
 from cardionets_core.ecg.units import mv_per
 from cardionets_core.errors import EcgError, LeadError, SamplingRateError
+from cardionets_wfdb.plain_records import PlainHeader, in_units, plain_header, read_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,13 +90,14 @@ def read_with_comments(
 ) -> WfdbRecord:
     """Read a WFDB record and the comments of its header; arguments and errors as in ``read``."""
     header_path = path.with_suffix(".hea")
-    _check_record_line(header_path, rate_declared=sampling_rate_hz is not None)
-    header = _read_header(header_path)
+    content = _content(header_path)
+    _check_record_line(content, rate_declared=sampling_rate_hz is not None)
+    header = plain_header(content) or _read_header(header_path)
     rate_hz = _rate(header, sampling_rate_hz)
     _check_signal_files(header, header_path.parent)
     rows = _lead_rows(header, leads)
     mv = np.array([_mv_per_unit(header.units[row], units) for row in rows.values()])
-    physical = _read_signals(header_path)[:, list(rows.values())].T
+    physical = _read_signals(header_path, header)[:, list(rows.values())].T
     ecg = EcgRecord(
         signal_mv=np.ascontiguousarray(physical * mv[:, None], dtype=np.float32),
         leads=tuple(rows),
@@ -105,15 +108,19 @@ def read_with_comments(
     return WfdbRecord(ecg, tuple(header.comments))
 
 
-def _check_record_line(header_path: Path, *, rate_declared: bool) -> None:
-    """Refuse headers that the wfdb package would fill with defaults or fetch over the network."""
+def _content(header_path: Path) -> bytes:
+    """The header, cut where it is longer than any."""
     try:
         with header_path.open("rb") as file:
-            head = file.read(_LARGEST_HEADER_BYTES + 1)
+            return file.read(_LARGEST_HEADER_BYTES + 1)
     except OSError as error:
         raise EcgError(
             f"no readable WFDB header (.hea): {error.strerror}; it must lie beside its signal file"
         ) from error
+
+
+def _check_record_line(head: bytes, *, rate_declared: bool) -> None:
+    """Refuse headers that the wfdb package would fill with defaults or fetch over the network."""
     lines = [line.split(b"#")[0].split() for line in head.splitlines()]
     fields = next((line for line in lines if line), [])
     if len(head) > _LARGEST_HEADER_BYTES or len(fields) < 2:
@@ -128,7 +135,9 @@ def _check_record_line(header_path: Path, *, rate_declared: bool) -> None:
 
 def _read_header(header_path: Path) -> Any:
     try:
-        header = wfdb.rdheader(str(header_path.with_suffix("")))
+        # The packages below wfdb log the paths of what they open.
+        with silence("fsspec"):
+            header = wfdb.rdheader(str(header_path.with_suffix("")))
     except _UNREADABLE as error:
         raise EcgError(
             f"the WFDB header cannot be understood ({_one_line(error)}); needed the text that "
@@ -227,12 +236,16 @@ def _mv_per_unit(found: str, declared: str | None) -> float:
     return factor
 
 
-def _read_signals(header_path: Path) -> NDArray[np.float64]:
+def _read_signals(header_path: Path, header: Any) -> NDArray[np.float64]:
     """Physical values in the header's units, (samples, signals); NaN where marked missing."""
+    physical: NDArray[np.float64]
     try:
-        record = wfdb.rdrecord(str(header_path.with_suffix("")), physical=False)
-        checksums = record.calc_checksum()
-        physical: NDArray[np.float64] = record.dac()
+        if isinstance(header, PlainHeader):
+            counts = read_counts(header, header_path.parent)
+            checksums, physical = counts.sum(axis=0).tolist(), in_units(header, counts)
+        else:
+            record = wfdb.rdrecord(str(header_path.with_suffix("")), physical=False)
+            header, checksums, physical = record, record.calc_checksum(), record.dac()
     except _UNREADABLE as error:
         raise EcgError(
             f"the WFDB signal file cannot be read ({_one_line(error)}); copy it again"
@@ -242,7 +255,7 @@ def _read_signals(header_path: Path) -> NDArray[np.float64]:
     # Some converters write 0 for a checksum they did not compute.
     wrong = [
         number
-        for number, (found, stated) in enumerate(zip(checksums, record.checksum, strict=True))
+        for number, (found, stated) in enumerate(zip(checksums, header.checksum, strict=True))
         if stated and (found - stated) % 65536
     ]
     if wrong:
