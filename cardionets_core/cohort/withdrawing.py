@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import shutil
@@ -30,7 +31,7 @@ from cardionets_core.cohort.parts import parts_of, quarantined
 from cardionets_core.cohort.provenance import library_versions
 from cardionets_core.cohort.reader import Cohort, open_cohort
 from cardionets_core.cohort.roles import RoleConfig
-from cardionets_core.cohort.settling import Plan, settle
+from cardionets_core.cohort.settling import settle
 from cardionets_core.errors import CohortError, SourceError
 from cardionets_core.source_tables import read_keys
 
@@ -77,12 +78,14 @@ class Rewritten:
         subjects: Persons that they belong to.
         content_hash: Identity of what is stored now.
         other_names: Hard links to the old file, which keep what it holds.
+        reports: Reports of its preparation, which told of them and were deleted.
     """
 
     records: int
     subjects: int
     content_hash: str
     other_names: int
+    reports: int
 
 
 def read_list(path: Path) -> list[str]:
@@ -212,13 +215,21 @@ def _rewrite(target: Path, temporary: Path, found: Withdrawal) -> Rewritten:
     _copy_group(target, temporary, layout.SYNTHETIC_GROUP)
     shutil.copymode(target, temporary)
     sync(temporary)
+    reports = _reports({found.path, target})
+    for report in reports:
+        report.unlink()
     other_names = target.stat().st_nlink - 1
     move_whole(temporary, target)
-    return _rewritten(plan, content_hash, other_names)
+    return Rewritten(plan.rows, len(plan.persons), content_hash, other_names, len(reports))
 
 
-def _rewritten(plan: Plan, content_hash: str, other_names: int) -> Rewritten:
-    return Rewritten(plan.rows, len(plan.persons), content_hash, other_names)
+def _reports(cohorts: Iterable[Path]) -> list[Path]:
+    """Reports that ``prepare`` wrote beside cohorts."""
+    return [
+        report
+        for cohort in cohorts
+        for report in cohort.parent.glob(f"{glob.escape(cohort.name)}.report.*")
+    ]
 
 
 def _attributes(base: Mapping[str, Any], subjects: int) -> dict[str, str | int | bool]:

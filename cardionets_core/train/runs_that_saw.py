@@ -48,8 +48,8 @@ class Seen:
 def runs_that_saw(folders: Sequence[Path], people: Withdrawal) -> list[Seen]:
     """Run folders and tables at any depth below some folders that people's data went into.
 
-    Runs are recognised by their fingerprints, whichever cohort they were trained on; and an
-    unfinished one, which has none yet, by the cohort that it reads.
+    Runs are recognised by their fingerprints, whichever cohort they were trained on; what was only
+    tested on, and an unfinished run, which has no fingerprints yet, by the cohort that it reads.
     """
     names = {name.decode() for name in people.subject_ids | people.record_ids}
     tables = [path for path in _below(folders, "*") if path.suffix in (".parquet", ".csv")]
@@ -78,30 +78,35 @@ def _use(run: Path, people: Withdrawal, *, has_scores: bool) -> Seen | None:
     except CardionetsError:
         return Seen(run, "", "cannot tell")
     stage = str(manifest.get("stage", ""))
-    same_cohort = manifest.get("data_hash") == people.content_hash and people.records > 0
-    for use, holds in _uses(seen, people, manifest, has_scores, same_cohort):
+    for use, holds in _uses(seen, people, manifest, has_scores=has_scores):
         if holds:
             return Seen(run, stage, use)
     return None
 
 
 def _uses(
-    seen: Fingerprints | None,
-    people: Withdrawal,
-    manifest: dict[str, Any],
-    has_scores: bool,
-    same_cohort: bool,
+    seen: Fingerprints | None, people: Withdrawal, manifest: dict[str, Any], *, has_scores: bool
 ) -> Iterator[tuple[Use, bool]]:
     """Every use and whether it holds, the gravest first."""
     if seen is not None:
         yield "trained on", seen.trained_on.meets(people.seen)
         yield "validated on", seen.meets(people.seen)
     yield "evaluated on", has_scores
+    same_cohort = _reads_them(manifest, people)
     if seen is None:
         # Weights without fingerprints are a run folder that was not copied whole.
         yield "unfinished on this cohort", same_cohort
         yield "cannot tell", manifest.get("status") == _FINISHED
     yield "perhaps evaluated on", same_cohort
+
+
+def _reads_them(manifest: dict[str, Any], people: Withdrawal) -> bool:
+    """Whether a run reads a state of this very cohort that holds the people, or may have."""
+    if manifest.get("data_hash") == people.content_hash:
+        return people.records > 0
+    # An earlier state of the file, from before it was extended or rewritten.
+    named = manifest.get("plan", {}).get("cohort")
+    return bool(named) and Path(named).resolve() == people.path.resolve()
 
 
 def _names_one(path: Path, names: Set[str]) -> bool:

@@ -103,7 +103,10 @@ def _say(line: str) -> None:
 
 def _tell_found(found: Withdrawal) -> None:
     if not found.subjects:
-        _say(f"nobody of the {found.listed} listed is in {found.path}: nothing is rewritten")
+        _say(
+            f"nobody of the {found.listed} listed is in {found.path}: nothing is rewritten (ids "
+            "must be written as the source writes them)"
+        )
         return
     left_out = f", and {found.quarantined} that were left out" if found.quarantined else ""
     _say(
@@ -131,11 +134,14 @@ def _tell_done(found: Withdrawal, made: Rewritten, dropped: int) -> None:
         f"persons are left, and its rows and content hash are new"
     )
     _say(f"{dropped} cached arrays were deleted; what is needed again is computed again")
+    if made.reports:
+        _say(f"{made.reports} reports of its preparation were deleted: they told of them")
     if made.other_names:
         _say(f"{made.other_names} other names (hard links) of the old file still hold them")
     _say(
         "cohorts that were copied from it, augmented, or prepared of the same source hold them "
-        "too: give this command for each, and take them out of the source"
+        "too: give this command for each, take them out of the source, and delete backups and "
+        "pictures that `inspect` drew of them"
     )
 
 

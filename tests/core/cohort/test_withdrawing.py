@@ -241,6 +241,16 @@ def test_rights_are_kept_and_other_names_of_the_old_file_told(path, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+def test_reports_of_the_old_cohort_go_with_it(path):
+    reports = [path.with_name(f"{path.name}.report.{end}") for end in ("html", "json")]
+    for report in [*reports, path.with_name("other.h5.report.json")]:
+        report.write_text("record 12ab was left out")
+    assert withdraw(path, "person-0").reports == 2
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "c.h5", "c.h5.key", "other.h5.report.json",
+    ]  # fmt: skip
+
+
 def test_a_cohort_is_not_left_with_nobody(path):
     with pytest.raises(CohortError, match="nobody would be left"):
         withdraw(path, *(f"person-{p}" for p in range(6)))

@@ -102,6 +102,9 @@ def test_a_run_is_found_when_the_cohort_no_longer_holds_them(
         shutil.copy(source, tmp_path)
     path = tmp_path / cohort_path.name
     rewrite_without(people(path, keys, rows["trained"]))
+    with open_cohort(path) as rewritten:
+        new = {"data_hash": rewritten.content_hash, "plan": {"cohort": str(path)}}
+    run_folder(tmp_path / "trained-anew", Fingerprints.empty(), **new)
     only_ids = replace(seen_by_a_run, signals=np.array([], np.uint64), simulated=())
     run_folder(tmp_path / "run", replace(only_ids, trained=None))
     assert uses(tmp_path, people(path, keys, rows["trained"])) == {"run": "trained on"}
@@ -111,6 +114,9 @@ def test_unfinished_and_damaged_runs_are_not_passed_over(tmp_path, cohort_path, 
     found = people(cohort_path, keys, rows["trained"])
     run_folder(tmp_path / "unfinished", data_hash=found.content_hash, status="interrupted")
     run_folder(tmp_path / "other-data", data_hash="ab", status="interrupted")
+    earlier = {"data_hash": "ef", "plan": {"cohort": str(cohort_path)}}
+    run_folder(tmp_path / "earlier-state", **earlier, status="running")
+    run_folder(tmp_path / "tested", Fingerprints.empty(), **earlier, status="finished")
     run_folder(tmp_path / "half-copied", data_hash="ab", status="finished")
     damaged = run_folder(tmp_path / "damaged", status="finished")
     (damaged / "fingerprints.npz").write_bytes(b"no fingerprints")
@@ -118,6 +124,8 @@ def test_unfinished_and_damaged_runs_are_not_passed_over(tmp_path, cohort_path, 
     (torn / "run.json").write_text("{")
     assert uses(tmp_path, found) == {
         "unfinished": "unfinished on this cohort",
+        "earlier-state": "unfinished on this cohort",
+        "tested": "perhaps evaluated on",
         "half-copied": "cannot tell",
         "damaged": "cannot tell",
         "torn": "cannot tell",
