@@ -88,7 +88,7 @@ def prepare_dataset(
         CardionetsError: For options that do not hold, or a source that cannot be read.
     """
     dataset = build_dataset(request.component, request.preset, request.options)
-    workers = executor_workers or request.workers or os.cpu_count() or 1
+    workers = workers_of(request, executor_workers)
     done = prepare(
         dataset,
         request.out,
@@ -104,6 +104,11 @@ def prepare_dataset(
         where = "on a cluster" if executor else "on this machine"
         write_report(done.path, dataset, Run(done.seconds, done.read, f"{workers} {where}"))
     return done
+
+
+def workers_of(request: PrepareRequest, executor_workers: int | None = None) -> int:
+    """How many blocks are read at a time: as asked, else as many as the executor or cores take."""
+    return request.workers or executor_workers or os.cpu_count() or 1
 
 
 def rehearse_dataset(request: PrepareRequest) -> Rehearsal:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.markup import escape
 
-from cardionets_cli.cluster import executor_at
+from cardionets_cli.cluster import Cluster, cluster_at
 from cardionets_cli.cohort import tell_withdrawn
 from cardionets_cli.console import err, out
+from cardionets_cli.reading_progress import reading_progress
+from cardionets_cli.rehearsal import print_rehearsal
 from cardionets_cli.reveal import print_revealed
 from cardionets_core.errors import PluginError, UsageError
 from cardionets_core.registry import Component, default_registry
@@ -69,7 +70,7 @@ def _common_flags() -> dict[str, Flag]:
 
     return {
         "out": Flag(
-            Path, "Cohort file to write; its key goes beside it as OUT.key.", required=True
+            Path, "Cohort file to write; OUT.key and OUT.report.html go beside it.", required=True
         ),
         "preset": Flag(str, "Preset with numbers for this dataset."),
         "config": Flag(Path, "TOML file with tables [dataset] and [roles]."),
@@ -83,7 +84,11 @@ def _common_flags() -> dict[str, Flag]:
         "reveal": Flag(
             Path, "Key of the ids: print which ids of the source they are, as CSV, and stop."
         ),
-        "dry_run": Flag(bool, "Count the records of the source, and stop.", switch=True),
+        "dry_run": Flag(
+            bool,
+            "Say what would be read, how long it would take and how big it would be, and stop.",
+            switch=True,
+        ),
     }
 
 
@@ -116,14 +121,34 @@ def _run(component: Component, values: Mapping[str, Any], *, own: Any, roles: An
     if values.get("reveal"):
         print_revealed(request, values["reveal"])
         return
-    if values.get("dry_run"):
-        _count(request)
-        return
-    from cardionets_core.cohort.preparing import prepare_dataset
+    with cluster_at(values.get("scheduler")) as cluster:
+        if values.get("dry_run"):
+            _rehearse(request, cluster)
+        else:
+            _prepare(request, cluster)
 
-    with executor_at(values.get("scheduler")) as executor, _progress() as show:
-        report = prepare_dataset(request, executor=executor, on_progress=show)
+
+def _rehearse(request: PrepareRequest, cluster: Cluster) -> None:
+    from cardionets_core.cohort.preparing import rehearse_dataset, workers_of
+
+    workers = workers_of(request, cluster.workers)
+    print_rehearsal(request.component.name, rehearse_dataset(request), workers)
+
+
+def _prepare(request: PrepareRequest, cluster: Cluster) -> None:
+    from cardionets_core.cohort.preparing import prepare_dataset
+    from cardionets_core.cohort.reporting.writing import report_paths
+
+    with reading_progress(err) as show:
+        report = prepare_dataset(
+            request,
+            executor=cluster.executor,
+            executor_workers=cluster.workers,
+            on_progress=show,
+            with_report=True,
+        )
     _print_report(report)
+    out.print(f"report: {report_paths(report.path).html}", soft_wrap=True, markup=False)
     if report.withdrawn:
         tell_withdrawn(report)
 
@@ -147,37 +172,6 @@ def _request(component: Component, values: Mapping[str, Any], own: Any, roles: A
         workers=values.get("workers"),
         existing=next((how for how in _EXISTING if values.get(how)), "refuse"),
     )
-
-
-def _count(request: PrepareRequest) -> None:
-    """Print how many records the source lists, by the role that it asks for."""
-    from cardionets_core.cohort.preparing import build_dataset
-
-    dataset = build_dataset(request.component, request.preset, request.options)
-    roles = Counter(ref.role or "role drawn" for ref in dataset.subjects())
-    out.print(f"{roles.total()} records in {request.component.name}; nothing was read or written")
-    for role, count in sorted(roles.items()):
-        out.print(f"  {count} {role}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
-    """A progress bar on a terminal; nothing where nobody looks."""
-    if not err.is_terminal:
-        yield None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_report(report: PrepareReport) -> None:

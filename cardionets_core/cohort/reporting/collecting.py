@@ -82,7 +82,7 @@ def collect(path: Path, selection: Sequence[SelectionStep], tasks: Sequence[Task
     whole, quarantine = sides.whole(ledger), left_out(path)
     reasons, held = quarantine.by_reason(ledger), sides.held(whole)
     flow = make_flow(selection, _read(people, quarantine, whole), reasons, whole, held)
-    tables = sides.tables(whole, held)
+    tables = (flow.left_out(), *sides.tables(whole, held))
     tables += tuple(table for section in sections for table in section.tables(whole))
     withdrawn = ledger.number(int(stored.get("withdrawn_subjects", 0)))
     ledger.settle()

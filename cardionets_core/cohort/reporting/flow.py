@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cardionets_core.cohort.reporting.disclosure import Count, Ledger, Number
-from cardionets_core.cohort.reporting.tables import Side, Whole
+from cardionets_core.cohort.reporting.tables import Column, Side, Table, Whole
 from cardionets_core.interfaces import SelectionStep
 
 _NOT_TOLD = "reason not given by the source"
@@ -59,6 +59,20 @@ class Flow:
     held: Mapping[str, Count]
     sides: Mapping[Side, Count]
     notes: tuple[str, ...] = ()
+
+    def left_out(self) -> Table:
+        """Everything that fell out, with its reason."""
+        rows = [
+            (step.label, reason, number)
+            for step in self.steps
+            for reason, number in step.excluded.items()
+        ]
+        columns = (
+            Column("after", "Left out after"),
+            Column("reason", "Reason"),
+            Column("records", "Records"),
+        )
+        return Table("left_out", "What was left out", "", columns, tuple(rows))
 
     def plain(self) -> dict[str, Any]:
         """For JSON; after ``Ledger.settle``."""

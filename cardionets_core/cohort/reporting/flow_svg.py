@@ -28,13 +28,13 @@ _HELD = {
 
 
 class _Box(NamedTuple):
-    """A box with lines of text; the first is bold if ``bold``."""
+    """A box with lines of text; the first ``bold`` lines are its heading."""
 
     x: float
     y: float
     width: float
     lines: Sequence[str]
-    bold: bool
+    bold: int
     kind: str
 
     @property
@@ -52,7 +52,7 @@ class _Box(NamedTuple):
     def svg(self) -> str:
         rows = "".join(
             f'<text x="{self.x + _PADDING:g}" y="{self.y + _PADDING + 11 + _LINE * place:g}"'
-            f"{' class=head' if self.bold and not place else ''}>{escape(line)}</text>"
+            f"{' class=head' if place < self.bold else ''}>{escape(line)}</text>"
             for place, line in enumerate(self.lines)
         )
         return (
@@ -67,10 +67,11 @@ def flow_svg(flow: Flow) -> str:
     y = 8.0
     for place, step in enumerate(flow.steps):
         last = place == len(flow.steps) - 1
-        lines = [*_wrapped(step.label, _MAIN_WIDTH), told(step.count)]
+        heading = _wrapped(step.label, _MAIN_WIDTH)
+        lines = [*heading, told(step.count)]
         if last:
             lines += [f"  {_HELD[name]}: {count.records}" for name, count in flow.held.items()]
-        box = _Box(_MAIN_X, y, _MAIN_WIDTH, lines, bold=True, kind="step")
+        box = _Box(_MAIN_X, y, _MAIN_WIDTH, lines, len(heading), "step")
         drawn.append(box.svg())
         if last:
             drawn_sides, y = _sides(flow, box)
@@ -99,7 +100,7 @@ def _next(step: Step, box: _Box, drawn: list[str]) -> float:
     if not step.excluded:
         drawn.append(_arrow([(box.middle, box.bottom), (box.middle, box.bottom + _GAP)]))
         return box.bottom + _GAP
-    out = _Box(_OUT_X, box.bottom + 10, _OUT_WIDTH, _reasons(step.excluded), bold=True, kind="out")
+    out = _Box(_OUT_X, box.bottom + 10, _OUT_WIDTH, _reasons(step.excluded), 1, "out")
     branch = out.y + out.height / 2
     y = out.bottom + 10
     drawn.append(out.svg())
@@ -114,8 +115,8 @@ def _reasons(excluded: Mapping[str, Number]) -> list[str]:
     lines = ["Left out"]
     for reason, number in ordered[:_MOST_REASONS]:
         lines += _wrapped(f"{number}: {reason}", _OUT_WIDTH, indent="   ")
-    if further := len(ordered) - _MOST_REASONS:
-        lines += [f"and for {further} further reasons, see the table"] if further > 0 else []
+    if len(ordered) > _MOST_REASONS:
+        lines.append(f"and for {len(ordered) - _MOST_REASONS} further reasons: see the table")
     return lines
 
 
@@ -124,13 +125,14 @@ def _sides(flow: Flow, stored: _Box) -> tuple[str, float]:
     sides = list(flow.sides.items())
     width = (_WIDTH - 2 * _MAIN_X - _SPLIT_GAP * (len(sides) - 1)) / len(sides)
     bus, y = stored.bottom + _GAP / 2, stored.bottom + _GAP
-    drawn, bottom, x = [], y, float(_MAIN_X)
+    drawn: list[str] = []
+    bottom, x = y, float(_MAIN_X)
     for role in ROLES:
         own = [(split, count) for (side, split), count in sides if side == role]
         if not own:
             continue
         span = len(own) * width + (len(own) - 1) * _SPLIT_GAP
-        top = _Box(x, y, span, [f"Role {role}"], bold=True, kind="side")
+        top = _Box(x, y, span, [f"Role {role}"], 1, "side")
         drawn.append(_arrow([(stored.middle, stored.bottom), (stored.middle, bus),
                              (top.middle, bus), (top.middle, y)]))  # fmt: skip
         drawn.append(top.svg())
@@ -138,7 +140,7 @@ def _sides(flow: Flow, stored: _Box) -> tuple[str, float]:
             at = x + place * (width + _SPLIT_GAP)
             lines = [split, f"{count.records} records"]
             lines += [f"{count.persons} persons"] if count.persons else []
-            box = _Box(at, top.bottom + _GAP, width, lines, bold=True, kind="side")
+            box = _Box(at, top.bottom + _GAP, width, lines, 1, "side")
             drawn.append(_arrow([(box.middle, top.bottom), (box.middle, box.y)]))
             drawn.append(box.svg())
             bottom = box.bottom
