@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import cardionets_core as cn
-from cardionets_cli.cohort import tell_withdrawn
 from cardionets_core.cohort.guard import Fingerprints
 from cardionets_core.cohort.ids import key_path, make_key, read_key, subject_id
+from cardionets_core.registry import default_registry
 
 
 @pytest.fixture
@@ -171,10 +170,19 @@ def test_reveal_refuses_a_key_that_does_not_fit(command, path, tmp_path):
     assert "personal data" not in told.err
 
 
-def test_extending_without_who_withdrew_drops_what_was_cached(tmp_path, monkeypatch):
-    array = tmp_path / "arrays" / "ecg-ab.npy"
-    array.parent.mkdir()
+def test_extending_takes_out_who_withdrew_and_drops_what_was_cached(
+    command, path, revealed, tmp_path, monkeypatch
+):
+    array = tmp_path / "cache" / "arrays" / "ecg-ab.npy"
+    array.parent.mkdir(parents=True, exist_ok=True)
     array.write_bytes(b"x")
-    monkeypatch.setenv("CARDIONETS_CACHE", str(tmp_path))
-    tell_withdrawn(SimpleNamespace(withdrawn=3))
+    gone = [revealed[0]["subject"]]
+    simulated = default_registry().find("dataset", "simulated").load()
+    monkeypatch.setattr(simulated, "withdrawn_subjects", lambda _: gone, raising=False)
+    told = command(
+        "prepare", "simulated", "--subjects", 6, "--out", path, "--workers", 1, "--extend"
+    )
+    assert told.code == 0, told.err
+    assert "1 records of people who withdrew were taken out of it, and 1 cached arrays" in told.out
     assert not array.exists()
+    assert revealed[0]["subject_id"].encode() not in path.read_bytes()
