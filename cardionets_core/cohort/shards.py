@@ -132,10 +132,8 @@ def block_image(
     with h5py.File(name, "w", driver="core", backing_store=False, libver=layout.LIBVER) as file:
         layout.create_columns(file, len(rows))
         layout.create_tables(file)
-        for place, (_, row) in enumerate(rows):
-            for name, value in row.values.items():
-                file[name][place] = value
-            layout.append(file, _diagnosis_columns(place, row))
+        _fill_columns(file, [row for _, row in rows])
+        layout.append(file, _diagnosis_columns([row for _, row in rows]))
         layout.append(file, _quarantine_columns(failed))
         asked = [(_place(ROLES, item.ref.role), _place(SPLITS, item.ref.split)) for item, _ in rows]
         file["block/asked"] = np.array(asked, dtype=np.int8).reshape(-1, 2)
@@ -151,10 +149,23 @@ def _place(names: tuple[str, ...], name: str | None) -> int:
     return layout.UNKNOWN if name is None else names.index(name)
 
 
-def _diagnosis_columns(place: int, row: Row) -> dict[str, Any]:
-    codes = [code for code, _ in row.diagnoses]
-    days = [days for _, days in row.diagnoses]
-    return dict(zip(layout.DIAGNOSES, ([place] * len(codes), codes, days), strict=True))
+def _fill_columns(file: h5py.File, rows: list[Row]) -> None:
+    """Write what the rows hold; small columns in one go, as HDF5 takes its time for every call."""
+    for column in layout.COLUMNS:
+        there = [(i, r.values[column.name]) for i, r in enumerate(rows) if column.name in r.values]
+        if not there:
+            continue
+        dataset = file[column.name]
+        target = dataset if column.bulky else dataset[:]
+        for place, value in there:
+            target[place] = value
+        if not column.bulky:
+            dataset[:] = target
+
+
+def _diagnosis_columns(rows: list[Row]) -> dict[str, Any]:
+    table = [(place, *diagnosis) for place, row in enumerate(rows) for diagnosis in row.diagnoses]
+    return {name: [line[i] for line in table] for i, name in enumerate(layout.DIAGNOSES)}
 
 
 def _quarantine_columns(failed: list[tuple[Item, str]]) -> dict[str, Any]:

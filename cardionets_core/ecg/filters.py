@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -26,6 +27,14 @@ def butterworth_sos(
             f"{kind} corner {corner_hz} Hz at {sampling_rate_hz} Hz; needed one between 0 and "
             f"{sampling_rate_hz / 2} Hz"
         )
+    return _design(kind, corner_hz, sampling_rate_hz, order).copy()
+
+
+# The design takes a tenth of the time that the filter takes on one ECG.
+@lru_cache(maxsize=32)
+def _design(
+    kind: Literal["highpass", "lowpass"], corner_hz: float, sampling_rate_hz: float, order: int
+) -> NDArray[np.float64]:
     return signal.butter(order, corner_hz, btype=kind, fs=sampling_rate_hz, output="sos")
 
 

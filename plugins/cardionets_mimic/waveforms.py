@@ -35,7 +35,9 @@ def read_waveform(source: Path, path: str, subject: str) -> EcgRecord:
     """
     header = inside(source, f"{path}.hea")
     # The reader opens the signal file beside the header: that must not lead out either.
-    signals = inside(source, f"{path}.dat")
+    signals = header.with_suffix(".dat")
+    if signals.is_symlink():
+        inside(source, f"{path}.dat")
     _check_header(_content(header), PurePosixPath(path).name, subject)
     if not signals.is_file():
         raise SourceError("the signal file (.dat) is missing; download this record again")

@@ -142,7 +142,7 @@ def test_a_folder_or_table_that_is_not_there_or_not_it_is_told_in_one_line(
 ):
     with pytest.raises(ConfigError, match="no record_list"):
         list(opened(source=tmp_path).subjects())
-    with pytest.raises(ConfigError, match="labels .*no such file"):
+    with pytest.raises(ConfigError, match=r"labels .*no such file"):
         list(opened(labels=tmp_path / "none").subjects())
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(SourceError, match="no column 'study_id'"):
