@@ -17,8 +17,8 @@ _MISSING = frozenset({"", "na", "nan", "nat", "null", "none", "<na>"})
 _PARTICIPANT = re.compile(r"(-?)(\d{1,18})(?:\.0+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ].*)?", re.ASCII)
-# Dates such as 1900-01-01 stand for "unknown" in several fields of UK Biobank.
-_FIRST_YEAR = 1910
+# Dates such as 1900-01-01 stand for "unknown" in several fields of UK Biobank, this one too.
+_FIRST_YEAR, _PLACEHOLDER = 1910, date(2037, 7, 7)
 _OLDEST_YEARS = 130
 _CODE = re.compile(r"[A-Z]\d[0-9A-Z][0-9X]{0,4}", re.ASCII)
 # Nodes of coding 19 above the codes: chapters, and blocks such as I20-I25.
@@ -77,14 +77,15 @@ def sex(cell: str) -> Literal["female", "male"] | None:
 
 
 def day(cell: str) -> int | None:
-    """A date ``YYYY-MM-DD`` as a day number; None before 1910."""
+    """A date ``YYYY-MM-DD`` as a day number; None for those that stand for no date."""
     if is_missing(cell):
         return None
     match = _DAY.fullmatch(cell.strip())
     if match is None:
         raise ValueError("no date")
     found = date(*(int(part) for part in match.groups()))
-    return found.toordinal() if found.year >= _FIRST_YEAR else None
+    is_dummy = found.year < _FIRST_YEAR or found == _PLACEHOLDER
+    return None if is_dummy else found.toordinal()
 
 
 def list_in(cell: str) -> list[str]:
@@ -120,9 +121,11 @@ def dated_codes(codes: Sequence[str], days: Sequence[str]) -> tuple[tuple[str, i
     Codes without a date are left out; there are a hundred of them in six million.
 
     Raises:
-        ValueError: If one is not understood, or a date has no code: the lists do not belong
-            together then, and no pair can be relied on.
+        ValueError: If one is not understood, a date has no code, or there are no places for the
+            dates of all codes: the lists do not belong together then, and no pair can be relied on.
     """
+    if not all(is_missing(cell) for cell in codes[len(days) :]):
+        raise ValueError("codes without a place for their dates")
     found = []
     for code_cell, day_cell in zip_longest(codes, days, fillvalue=""):
         code, when = icd10(code_cell), day(day_cell)

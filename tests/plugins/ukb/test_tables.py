@@ -3,10 +3,12 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import tracemalloc
 from datetime import date
 
 import pytest
 
+from cardionets_core import source_tables
 from cardionets_core.cmr.phenotypes import PHENOTYPES
 from cardionets_core.errors import SourceError
 from cardionets_ukb.columns import columns_in
@@ -153,3 +155,21 @@ def test_tables_that_cannot_be_used_are_refused_in_one_line(table, headings, tol
     with pytest.raises(SourceError, match=told) as raised:
         facts_of(table(headings, (7, *[""] * (len(headings) - 1))))
     assert "\n" not in str(raised.value)
+
+
+def test_memory_does_not_grow_with_the_table(table, monkeypatch):
+    # Read at once to find out encoding and delimiter; more than a whole small table.
+    monkeypatch.setattr(source_tables, "_SAMPLE_BYTES", 4096)
+    header = ("eid", "53-2.0", *(f"{k}-0.0" for k in range(60000, 60300)))
+
+    def peak_bytes(rows):
+        cells = ("2016-03-05", *["some text"] * 300)
+        path = table(header, *((number, *cells) for number in range(1, rows + 1)))
+        tracemalloc.start()
+        found = list(read_tables([path], 2, lambda participant: participant == rows))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(found) == 1
+        return peak
+
+    assert peak_bytes(1500) < 1.2 * peak_bytes(150)
