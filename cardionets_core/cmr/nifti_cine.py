@@ -6,6 +6,7 @@ flipped by the converter, which the affine tells. Needs the extra ``imaging`` (n
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ENDINGS = (".nii", ".nii.gz")
+_CHUNK_BYTES, _MOST_CHUNKS = 1 << 20, 512
 _MM_PER_UNIT = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 _UNREADABLE = (
     ArithmeticError,
@@ -54,6 +56,7 @@ def read_nifti_cine(path: Path) -> Cine:
     try:
         # nibabel mends what it can and logs that.
         with silence("nibabel.global"):
+            _require_whole(path)
             image = _opened(path)
             counts = _pixels_last(image)
             turn, spacing_mm = _turn(image), _spacing_mm(image)
@@ -63,6 +66,20 @@ def read_nifti_cine(path: Path) -> Cine:
             f"the NIfTI file cannot be read ({type(error).__name__}); is it cut off? copy it again"
         ) from None
     return Cine(frames=turn.of(frames), spacing_mm=turn.of_spacing(spacing_mm), turned=str(turn))
+
+
+def _require_whole(path: Path) -> None:
+    """Hold a packed file against its checksum, which stands behind what is read of it later."""
+    if not path.name.lower().endswith(".gz"):
+        return
+    with gzip.open(path) as file:
+        for _ in range(_MOST_CHUNKS):
+            if not file.read(_CHUNK_BYTES):
+                return
+    raise CineError(
+        f"a NIfTI file that unpacks to more than {_MOST_CHUNKS * _CHUNK_BYTES} bytes; needed one "
+        "cine"
+    )
 
 
 def _opened(path: Path) -> Any:

@@ -30,5 +30,6 @@ def mv_per(unit: str) -> float:
     """
     name = unit.strip().translate(_MICRO_SIGNS).lower().removesuffix("s")
     if name not in _MV_PER_UNIT:
-        raise EcgError(f"unit {unit!r}; needed mV, uV, V or nV: declare units='mV' or the like")
+        # Not quoted: in a broken file anything may stand in its place.
+        raise EcgError("an unknown unit; needed mV, uV, V or nV: declare units='mV' or the like")
     return _MV_PER_UNIT[name]

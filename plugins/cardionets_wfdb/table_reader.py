@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import tokenize
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 _MISSING_CELLS = frozenset({"", "nan", "na", "null"})
 _DELIMITERS = ",;\t"
 _LARGEST_FILE_BYTES = 1 << 30
+# The header of an array is Python text, and fails as such.
+_UNREADABLE_ARRAY = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+)
 
 
 def read_csv(
@@ -62,7 +77,7 @@ def read_csv(
         )
     if not known:
         raise LeadError(
-            f"columns {', '.join(names)}: none is one of the 12 leads; name them I, II, ... V6"
+            f"{len(names)} columns, none of them one of the 12 leads; name them I, II, ... V6"
         )
     return _record(values[:, list(known)], tuple(known.values()), factor, rate_hz, by_column=True)
 
@@ -93,9 +108,11 @@ def read_npy(
     factor, rate_hz = _declared(units, sampling_rate_hz)
     _check_size(path)
     try:
-        # Mapped, so that a header that announces more than the file holds allocates nothing.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Mapped, so that a header that announces more than the file holds allocates nothing.
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _UNREADABLE_ARRAY as error:
         raise EcgError(
             f"the NPY file cannot be read ({type(error).__name__}); needed a plain array of "
             "numbers, not pickled objects"

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST_HEADER_BYTES = 1 << 20
+# Twelve leads at 500 Hz for an hour and a half.
+_LARGEST_SIGNAL_BYTES = 64 << 20
+_USUAL_ENDINGS = (".dat", ".mat")
 # Bytes per sample of the formats whose files have a size that can be told from the header.
 _BYTES_PER_SAMPLE = {"8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"212": 1.5}
-_SHOWN_SIGNALS = 12
-_SHOWN_CHARACTERS = 12
 _UNREADABLE = (
     AttributeError,
     IndexError,
@@ -180,18 +181,29 @@ def _check_signal_files(header: Any, folder: Path) -> None:
             size = (folder / name).stat().st_size
         except OSError as error:
             raise EcgError(
-                f"the {Path(name).suffix or 'signal'} file named in the WFDB header is missing; "
+                f"the {_ending(name)} file named in the WFDB header is missing; "
                 "it must lie beside the header"
             ) from error
+        if size > _LARGEST_SIGNAL_BYTES:
+            raise EcgError(
+                f"a signal file of {size} bytes; needed one resting ECG of at most "
+                f"{_LARGEST_SIGNAL_BYTES}: cut it"
+            )
         width = _BYTES_PER_SAMPLE.get(header.fmt[first])
         if width is None or not header.sig_len:
             continue
         needed = (header.byte_offset[first] or 0) + math.ceil(header.sig_len * len(signals) * width)
         if size < needed:
             raise EcgError(
-                f"the {Path(name).suffix or 'signal'} file is truncated: {size} bytes, needed "
+                f"the {_ending(name)} file is truncated: {size} bytes, needed "
                 f"{needed}; copy it again"
             )
+
+
+def _ending(name: str) -> str:
+    """How the usual signal files end; others may end in anything."""
+    ending = Path(name).suffix
+    return ending if ending in _USUAL_ENDINGS else "signal"
 
 
 def _lead_rows(header: Any, declared: Sequence[str] | None) -> dict[str, int]:
@@ -202,7 +214,7 @@ def _lead_rows(header: Any, declared: Sequence[str] | None) -> dict[str, int]:
         if len(wanted) != len(named) or (any(named) and wanted != named):
             raise LeadError(
                 f"declared leads {', '.join(declared)}, but the WFDB header has "
-                f"{_few(header.sig_name)}; leave them out or correct them"
+                f"{_told(header.sig_name)}; leave them out or correct them"
             )
         named = wanted
     rows: dict[str, int] = {}
@@ -214,16 +226,16 @@ def _lead_rows(header: Any, declared: Sequence[str] | None) -> dict[str, int]:
         rows[name] = row
     if not rows:
         raise LeadError(
-            f"WFDB signals {_few(header.sig_name)}: none is one of the 12 leads; "
+            f"the WFDB header has {_told(header.sig_name)}; "
             "declare leads=[...] in the order of the signals"
         )
     return rows
 
 
-def _few(names: Sequence[str | None]) -> str:
-    """Some signal names, cut short: in a broken header a name may be half a line of it."""
-    shown = ", ".join(str(name)[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_SIGNALS])
-    return shown if len(names) <= _SHOWN_SIGNALS else f"{shown}, ... ({len(names)} in all)"
+def _told(names: Sequence[str | None]) -> str:
+    """The leads among signal names; others may be anything, in a broken header half a line."""
+    known = [lead for name in names if (lead := lead_name(name or ""))]
+    return f"{len(names)} signals ({', '.join(known) or 'none of them one of the 12 leads'})"
 
 
 def _mv_per_unit(found: str, declared: str | None) -> float:
@@ -244,7 +256,8 @@ def _read_signals(header_path: Path, header: Any) -> NDArray[np.float64]:
             counts = read_counts(header, header_path.parent)
             checksums, physical = counts.sum(axis=0).tolist(), in_units(header, counts)
         else:
-            record = wfdb.rdrecord(str(header_path.with_suffix("")), physical=False)
+            with silence("fsspec"):
+                record = wfdb.rdrecord(str(header_path.with_suffix("")), physical=False)
             header, checksums, physical = record, record.calc_checksum(), record.dac()
     except _UNREADABLE as error:
         raise EcgError(

@@ -369,7 +369,7 @@ def hostile(seed):
 
 def test_damaged_files_are_read_or_refused_and_never_tell_of_the_patient(caplog):
     caplog.set_level(logging.DEBUG)
-    for seed in range(400):
+    for seed in range(1000):
         content = hostile(seed)
         caplog.clear()
         with warnings.catch_warnings(record=True) as warned:

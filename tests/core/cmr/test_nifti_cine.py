@@ -3,11 +3,14 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cardionets_core.cmr.dicom_cine import read_dicom_cine
 from cardionets_core.cmr.geometry import canonical_cine
@@ -156,10 +159,11 @@ def test_damaged_and_other_files_are_one_clear_line(tmp_path):
 
 
 def test_mutated_headers_are_read_or_refused_in_silence(tmp_path, capsys):
-    whole = write(tmp_path / "whole.nii", CINE, affine_of(*PLANES["4-chamber"])).read_bytes()
+    small = made_up.phantom(8, 16, 16)
+    whole = write(tmp_path / "whole.nii", small, affine_of(*PLANES["4-chamber"])).read_bytes()
     rng = np.random.default_rng(0)
     path = tmp_path / "damaged.nii"
-    for _ in range(300):
+    for _ in range(1000):
         damaged = bytearray(whole)
         for _ in range(int(rng.integers(1, 6))):
             damaged[int(rng.integers(352))] = int(rng.integers(256))
@@ -172,6 +176,37 @@ def test_mutated_headers_are_read_or_refused_in_silence(tmp_path, capsys):
         assert "\n" not in told
     logged = capsys.readouterr()
     assert (logged.out, logged.err) == ("", "")
+
+
+def test_a_thousand_damaged_archives_are_refused_or_read_whole(tmp_path):
+    small = made_up.phantom(8, 16, 16)
+    whole = write(tmp_path / "whole.nii.gz", small, np.eye(4)).read_bytes()
+    wanted = read_nifti_cine(tmp_path / "whole.nii.gz").frames
+    rng = np.random.default_rng(1)
+    path = tmp_path / "damaged.nii.gz"
+    refused = 0
+    for number in range(1000):
+        damaged = bytearray(whole)
+        for _ in range(int(rng.integers(1, 6))):
+            damaged[int(rng.integers(10, len(damaged)))] = int(rng.integers(256))
+        path.write_bytes(damaged[: int(rng.integers(len(damaged)))] if number % 4 else damaged)
+        try:
+            found = read_nifti_cine(path).frames
+        except CineError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found, wanted)
+    assert refused > 900
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=500))
+def test_any_bytes_are_refused(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "any.nii"
+        path.write_bytes(content)
+        with pytest.raises(CineError):
+            read_nifti_cine(path)
 
 
 def test_an_archive_that_would_swell_is_read_no_further_than_its_announced_size(tmp_path):

@@ -54,7 +54,7 @@ def test_units_and_rate_must_be_declared(csv_file, npy_file, reader):
     leads = {"leads": ["I"]}
     with pytest.raises(EcgError, match="declare units"):
         read(path, sampling_rate_hz=500, **leads)
-    with pytest.raises(EcgError, match="unit 'counts'"):
+    with pytest.raises(EcgError, match="an unknown unit"):
         read(path, units="counts", sampling_rate_hz=500, **leads)
     for rate_hz in (None, 0, -1, float("nan")):
         with pytest.raises(SamplingRateError, match="declare a positive"):
@@ -86,7 +86,7 @@ def test_a_table_without_names_needs_declared_leads(csv_file):
 
 
 def test_a_table_that_names_no_lead_is_refused(csv_file):
-    with pytest.raises(LeadError, match="columns a, b"):
+    with pytest.raises(LeadError, match="2 columns, none of them"):
         read_csv(csv_file("a,b\n1,2\n"), **DECLARED)
 
 

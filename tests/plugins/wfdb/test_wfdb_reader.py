@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 import numpy as np
@@ -189,6 +190,31 @@ def test_a_header_of_something_else_is_refused(tmp_path, content):
     header.write_bytes(content)
     with pytest.raises(EcgError):
         read(header)
+
+
+def test_a_signal_file_of_absurd_size_is_refused_before_it_is_read(write_record, counts):
+    header = write_record(counts)
+    with header.with_suffix(".dat").open("ab") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(EcgError, match="a signal file of 1073741824 bytes"):
+        read(header)
+
+
+@pytest.mark.parametrize("ending", [".dat", ".QUIXWORTH"])
+def test_no_word_of_a_broken_header_is_in_a_message_or_a_log(write_record, counts, ending, caplog):
+    caplog.set_level(logging.DEBUG)
+    names = ["QUIXWORTH"] * 12
+    told = []
+    for options in ({"leads": names}, {"units": "QUIXWORTH"}, {"gain": "QUIXWORTH"}):
+        header = write_record(counts, ending=ending, **options)
+        for more in ({}, {"leads": ["I"]}):
+            with pytest.raises(EcgError) as caught:
+                read(header, **more)
+            told.append(str(caught.value))
+    header.with_suffix(ending).unlink()
+    with pytest.raises(EcgError) as caught:
+        read(header)
+    assert "QUIXWORTH" not in " ".join((*told, str(caught.value), caplog.text))
 
 
 def test_messages_name_neither_file_nor_record(write_record, counts):
