@@ -18,6 +18,7 @@ from cardionets_core.interfaces import Dataset, SelectionStep
 
 SAMPLE_RECORDS = 32
 _KEY_BYTES = 32
+_GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ def rehearse(
 
 
 def _spaced(items: Iterator[Item], total: int, wanted: int) -> Iterator[Item]:
-    """Up to ``wanted`` items, evenly spaced."""
+    """Up to ``wanted`` items, one from each of as many equal stretches of the listing."""
     count = min(wanted, total)
-    places = {(2 * number + 1) * total // (2 * count) for number in range(count)}
+    # Not from the same place of each: sources have rhythms, such as two records a person.
+    places = {int((place + place * _GOLDEN % 1) * total / count) for place in range(count)}
     yield from itertools.compress(items, (place in places for place in itertools.count()))
 
 

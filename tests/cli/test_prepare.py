@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_a_dataset_of_a_plugin_that_did_not_load_is_told(command, failing_plugin
 
 def test_a_qualified_name_works(command, out):
     told = command("prepare", "simulated:simulated", "--preset", "tiny", "--dry-run", "--out", out)
-    assert told.out.startswith("3400 records in simulated; nothing was read or written")
+    assert told.out.startswith("3400 records in simulated; nothing was written")
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,15 @@ def test_a_missing_source_is_told_with_its_meaning(command, out):
 
 def test_a_preset_is_used_and_flags_win_over_it(command, out):
     told = command("prepare", "simulated", "--preset", "study", "--dry-run", "--out", out)
-    assert told.out.splitlines() == [
-        "6000 records in simulated; nothing was read or written",
+    assert told.out.splitlines()[:3] == [
+        "6000 records in simulated; nothing was written",
         "  3000 downstream",
         "  3000 pretrain",
     ]
     told = command(
         "prepare", "simulated", "--preset", "study", "--subjects", 5000, "--dry-run", "--out", out
     )
-    assert told.out.splitlines()[1:] == ["  2000 downstream", "  3000 pretrain"]
+    assert told.out.splitlines()[1:3] == ["  2000 downstream", "  3000 pretrain"]
     assert not out.exists()
 
 
@@ -128,7 +128,7 @@ def test_a_config_file_stands_between_preset_and_flags(command, tmp_path, out):
     file.write_text("[dataset]\nsubjects = 4000\npretrain_subjects = 1000\n")
     arguments = ("prepare", "simulated", "--preset", "study", "--config", file, "--out", out)
     told = command(*arguments, "--pretrain-subjects", 500, "--dry-run")
-    assert told.out.splitlines()[1:] == ["  3500 downstream", "  500 pretrain"]
+    assert told.out.splitlines()[1:3] == ["  3500 downstream", "  500 pretrain"]
     file.write_text("[datset]\nsubjects = 4000\n")
     told = command(*arguments)
     assert "no option namespace 'datset'. Did you mean 'dataset'?" in told.err
@@ -197,12 +197,15 @@ class FakeClient:
     def get_executor(self):
         client = self
 
-        class Counting:
+        class Counting(Executor):
             def submit(self, *call):
                 FakeClient.submitted += 1
                 return client.pool.submit(*call)
 
         return Counting()
+
+    def nthreads(self):
+        return {"tcp://one": 4, "tcp://two": 2}
 
     def close(self):
         FakeClient.closed = True
@@ -229,20 +232,6 @@ def test_a_scheduler_that_does_not_answer_is_one_line(prepare):
     told = prepare("--scheduler", "tcp://nobody:1")
     assert "no Dask scheduler answers there (timed out)" in told.err
     assert told.code == 1
-
-
-def test_progress_is_shown_to_people_only(monkeypatch):
-    from rich.console import Console
-
-    from cardionets_cli import prepare as module
-
-    with module._progress() as show:
-        assert show is None
-    terminal = Console(force_terminal=True, file=(file := __import__("io").StringIO()), width=80)
-    monkeypatch.setattr(module, "err", terminal)
-    with module._progress() as show:
-        show(3, 6)
-    assert "3/6" in file.getvalue()
 
 
 def test_options_that_take_a_name_of_prepare_are_refused(command, monkeypatch, out):

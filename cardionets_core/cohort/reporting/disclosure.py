@@ -1,8 +1,8 @@
 """Counts that a report may show: those of few people hidden, with whatever would betray them.
 
 A count of 1 to 9 people is few, and shown as ``<10``. Where totals would let a reader work it out,
-further counts are shown as the range that follows from what else is shown: nothing in a report
-says more than that there are 1 to 9.
+further counts are shown as the range that follows from what else is shown. Ranges are computed from
+shown counts alone, so that they tell nothing that a reader could not find without them.
 """
 
 from __future__ import annotations

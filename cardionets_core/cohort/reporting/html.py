@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from cardionets_core.cohort.reporting.flow_svg import flow_svg
 from cardionets_core.cohort.reporting.style import CSS
 from cardionets_core.cohort.reporting.tables import Cell, Table
 
+_NONE = '<p class="note">None.</p>'
 _RULE = (
     "Counts of 1 to 9 people are shown as &lt;10. Where a total would give such a count away, "
     "another count is shown as the range that it leaves."
@@ -61,19 +63,14 @@ def _flow(contents: Contents) -> str:
 
 def _section(table: Table) -> str:
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return (
-        f'<section id="{escape(table.key)}"><h2>{escape(table.title)}</h2>{note}'
-        f"{_table(table)}</section>"
-    )
+    body = _table(table) if table.rows else _NONE
+    return f'<section id="{escape(table.key)}"><h2>{escape(table.title)}</h2>{note}{body}</section>'
 
 
 def _list(table: Table) -> str:
     """Record by record: folded, and so left out where the report is printed."""
     if not table.rows:
-        return (
-            '<section id="quarantine_list"><h2>Quarantined records</h2>'
-            '<p class="note">None.</p></section>'
-        )
+        return _section(replace(table, note=""))
     return (
         f'<section id="{escape(table.key)}"><h2>{escape(table.title)}</h2>'
         f'<p class="note">{escape(table.note)}</p><details><summary>Record by record</summary>'

@@ -1,0 +1,66 @@
+"""Whoever reads a source, however many there are: the same bytes come out."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import get_context
+
+import h5py
+import numpy as np
+import pytest
+from made_up_source import MADE_UP, MadeUp
+
+from cardionets_core.cohort.ids import key_path
+from cardionets_core.cohort.writer import prepare
+
+RECORDS, PER_BLOCK = 14, 3
+
+
+def arrays(path):
+    """Every array of a cohort as bytes, by name."""
+    found = {}
+
+    def take(name, item):
+        if isinstance(item, h5py.Dataset):
+            values = item.asstr()[...] if h5py.check_string_dtype(item.dtype) else item[...]
+            found[name] = (values.shape, np.asarray(values).tobytes())
+            if values.dtype == object:
+                found[name] = (values.shape, values.tolist())
+
+    with h5py.File(path) as file:
+        file.visititems(take)
+        found["content_hash"] = str(file.attrs["content_hash"])
+    return found
+
+
+def made(out, key=None, **options):
+    if key:
+        shutil.copy(key, key_path(out))
+    dataset = MadeUp(records=RECORDS, broken=(2,), crashing=(9,), same_signal_as={12: 1})
+    prepare(dataset, out, seed=3, provenance=MADE_UP, block_records=PER_BLOCK, **options)
+    return arrays(out)
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers"),
+    [
+        (nullcontext, 2),
+        (lambda: ThreadPoolExecutor(3), 3),
+        (lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")), 2),
+    ],
+    ids=["two processes", "threads of the caller", "processes of the caller"],
+)
+def test_every_array_is_the_same_byte_for_byte_whoever_reads(tmp_path, executor, workers):
+    alone = made(tmp_path / "alone.h5")
+    with executor() as pool:
+        together = made(
+            tmp_path / "together.h5",
+            key_path(tmp_path / "alone.h5"),
+            workers=workers,
+            executor=pool,
+        )
+    assert together.keys() == alone.keys()
+    assert [name for name in alone if together[name] != alone[name]] == []
+    assert len(alone["quarantine/reason"][1]) >= 2
