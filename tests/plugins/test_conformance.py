@@ -157,12 +157,36 @@ def made_up_release(folder, plugin):
     return module.write(folder)
 
 
+def hospital_archive(folder):
+    """A WFDB record, a table, a DICOM ECG and a cine, with labels of all that may be known."""
+    wfdb_record(folder, "r1", seed=1)
+    csv_file(folder)
+    (folder / "dicom").mkdir()
+    vendor_file(folder / "dicom", "made_up_dicom")
+    makers = Path(__file__).parents[1] / "core" / "cmr" / "made_up_cine_dicom.py"
+    spec = importlib.util.spec_from_file_location("made_up_cine_dicom", makers)
+    cines = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cines)
+    (folder / "cmr").mkdir()
+    for number, content in enumerate(cines.files_of(cines.phantom())):
+        (folder / "cmr" / str(number)).write_bytes(content)
+    labels = folder.with_name("labels.csv")
+    labels.write_text(
+        "file,patient_id,label,acquired_at,split,cmr_path,sex,age_years,icd10,24100\n"
+        "r1.hea,p1,2,2024-03-14,,,female,61,I42.0;I50,150\n"
+        "dicom/r1.dcm,p2,1,2024-03-14,test,cmr,male,,-,\n"
+        "r1.csv,p1,,,,,,,,\n"
+    )
+    return {"source": folder, "labels": labels, "table_units": "mV", "table_rate_hz": 500.0}
+
+
 # Datasets: what makes a small source in a folder and gives the options to read it.
 DATASETS = {
     "simulated": lambda _: {"subjects": 4},
     "wfdb": wfdb_folder,
     "mimic": partial(made_up_release, plugin="mimic"),
     "ukb": partial(made_up_release, plugin="ukb"),
+    "hospital": hospital_archive,
 }
 
 
