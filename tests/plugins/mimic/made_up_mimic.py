@@ -94,6 +94,19 @@ class Tree:
         if counts is None:
             counts = made_up_counts(study)
         write_record(self.root, subject, study, counts, **writing)
+        self.add_rows(subject, study, time=time, listed=listed, measured=measured, label=label)
+
+    def add_rows(
+        self,
+        subject: int,
+        study: int,
+        *,
+        time: str = "2180-07-23 08:44:00",
+        listed: dict[str, object] | None = None,
+        measured: dict[str, object] | None = None,
+        label: dict[str, object] | None = None,
+    ) -> None:
+        """Add the rows of one ECG without its files."""
         ids = {"subject_id": subject, "study_id": study, "ecg_time": time}
         path = path_of(subject, study)
         self.records.append(ids | {"file_name": study, "path": path} | (listed or {}))
