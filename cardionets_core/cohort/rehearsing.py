@@ -110,8 +110,12 @@ def rehearse(
 def _spaced(items: Iterator[Item], total: int, wanted: int) -> Iterator[Item]:
     """Up to ``wanted`` items, one from each of as many equal stretches of the listing."""
     count = min(wanted, total)
+    edges = [number * total // count for number in range(count + 1)] if count else []
     # Not from the same place of each: sources have rhythms, such as two records a person.
-    places = {int((place + place * _GOLDEN % 1) * total / count) for place in range(count)}
+    places = {
+        start + int(number * _GOLDEN % 1 * (stop - start))
+        for number, (start, stop) in enumerate(itertools.pairwise(edges))
+    }
     yield from itertools.compress(items, (place in places for place in itertools.count()))
 
 

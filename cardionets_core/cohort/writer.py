@@ -180,7 +180,8 @@ def _read(
     def unfinished() -> Iterator[Block]:
         nonlocal resumed
         for index, items in enumerate(_batches(source.items(), partial.block_records)):
-            block = Block(items, partial.block_path(index))
+            # Workers elsewhere have a working folder of their own.
+            block = Block(items, partial.block_path(index).absolute())
             paths.append(block.path)
             if is_finished(block):
                 resumed += len(items)

@@ -159,6 +159,9 @@ def _request(component: Component, values: Mapping[str, Any], own: Any, roles: A
     from cardionets_core.options import given
 
     flags = {f"dataset.{name}": values[name] for name in own if name in values}
+    if values.get("scheduler"):
+        # Workers elsewhere have a working folder of their own.
+        flags = {n: v.absolute() if isinstance(v, Path) else v for n, v in flags.items()}
     flags |= {f"roles.{name}": values[name] for name in roles if name in values}
     user = given(values.get("preset", ""), config_file=values.get("config"), flags=flags)
     user.refuse_unknown({"dataset", "roles"})

@@ -61,7 +61,7 @@ def _tell_estimate(rehearsal: Rehearsal, workers: int) -> None:
     told = f"(estimated from {sample.read} records read here)"
     seconds = rehearsal.seconds(workers)
     duration = f"{seconds:.1f} s" if seconds < 60 else f"{timedelta(seconds=round(seconds))}"
-    _say(f"reading would take about {duration} with {workers} workers {told}")
+    _say(f"reading would take about {duration} with {_workers(workers)} {told}")
     _say(f"the cohort would take about {_size(size_bytes)} {told}")
     needed = _TIMES_ON_DISK * size_bytes
     short = "; that is too little" if needed > rehearsal.free_bytes else ""
@@ -69,6 +69,10 @@ def _tell_estimate(rehearsal: Rehearsal, workers: int) -> None:
         f"while it is made {_size(needed)} are needed; {_size(rehearsal.free_bytes)} are free"
         f"{short}"
     )
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
 
 
 def _size(size_bytes: float) -> str:

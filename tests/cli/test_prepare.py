@@ -9,6 +9,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import pytest
 
 import cardionets_core as cn
+from cardionets_cli.cluster import cluster_at
+from cardionets_core.cohort.preparing import PrepareRequest, workers_of
 from cardionets_core.cohort.roles import RoleConfig
 from cardionets_core.registry import default_registry
 
@@ -188,6 +190,7 @@ class FakeClient:
 
     closed = False
     submitted = 0
+    dataset = None
 
     def __init__(self, address):
         if address == "tcp://nobody:1":
@@ -200,6 +203,7 @@ class FakeClient:
         class Counting(Executor):
             def submit(self, *call):
                 FakeClient.submitted += 1
+                FakeClient.dataset = call[1]
                 return client.pool.submit(*call)
 
         return Counting()
@@ -225,6 +229,23 @@ def test_a_scheduler_reads_the_records_and_is_left_in_the_end(prepare):
     assert "3 records of 3 persons" in told.out
     assert FakeClient.submitted == 1
     assert FakeClient.closed
+
+
+@pytest.mark.usefixtures("dask")
+def test_a_scheduler_is_given_as_much_at_a_time_as_it_has_threads(prepare, out):
+    told = prepare("--scheduler", "tcp://127.0.0.1:8786", "--dry-run")
+    assert "with 1 worker (" in told.out
+    request = PrepareRequest(default_registry().find("dataset", "simulated"), out)
+    with cluster_at("tcp://127.0.0.1:8786") as cluster:
+        assert workers_of(request, cluster.workers) == 6
+
+
+@pytest.mark.usefixtures("dask")
+def test_workers_elsewhere_get_the_source_by_its_whole_path(command, tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "broken.hea").write_text("broken 12 500 5000\n")
+    command("prepare", "wfdb", "--source", "records", "--out", "x.h5", "--scheduler", "tcp://one:1")
+    assert FakeClient.dataset.config.source == tmp_path / "records"
 
 
 @pytest.mark.usefixtures("dask")

@@ -29,6 +29,12 @@ def test_a_sample_of_32_records_is_spread_evenly_over_the_listing(tmp_path):
     assert len({number % 20 for number in numbers}) > 10
 
 
+@pytest.mark.parametrize("records", [1, 31, 32, 33, 50, 63, 1000])
+def test_no_record_is_taken_twice_into_the_sample(tmp_path, records):
+    told = rehearse(MadeUp(records=records), tmp_path / "c.h5", sample_records=8)
+    assert told.sample.read == min(records, 8)
+
+
 def test_a_small_source_is_read_as_a_whole(tmp_path):
     log = tmp_path / "log"
     told = rehearse(MadeUp(records=5, log=log), tmp_path / "c.h5")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -64,3 +66,19 @@ def test_every_array_is_the_same_byte_for_byte_whoever_reads(tmp_path, executor,
     assert together.keys() == alone.keys()
     assert [name for name in alone if together[name] != alone[name]] == []
     assert len(alone["quarantine/reason"][1]) >= 2
+
+
+def test_workers_with_another_working_folder_write_where_the_caller_means(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with ProcessPoolExecutor(
+        1,
+        mp_context=get_context("spawn"),
+        initializer=os.chdir,
+        initargs=(tmp_path / "elsewhere",),
+    ) as pool:
+        prepare(
+            MadeUp(records=4), Path("c.h5"), seed=3, provenance=MADE_UP, executor=pool, workers=1
+        )
+    assert (tmp_path / "c.h5").is_file()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
