@@ -45,9 +45,12 @@ def read_paired_cine(config: HospitalConfig, cmr_path: str) -> CanonicalCine:
         CineError: If there is nothing there, or no cine, several, or one that cannot be read.
     """
     path = inside(config.source, cmr_path)
-    if path.is_dir():
+    # A name that no file can have is an error of the system's own.
+    with _seen():
+        is_folder, is_file = path.is_dir(), path.is_file()
+    if is_folder:
         cine = _of_files(list(_openers(path)), config)
-    elif not path.is_file():
+    elif not is_file:
         raise CineError("no file or folder at the cmr_path of the labels; needed the CMR there")
     elif path.name.lower().endswith(NIFTI_ENDINGS):
         _require_size(path)

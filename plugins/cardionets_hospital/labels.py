@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -206,8 +207,9 @@ class _Reader:
         found = self._archive.find(name)
         if found is None:
             path = inside(self._archive.source, name)
-            if path.is_file():
-                found = self._archive.add_unknown(path)
+            # A name that no file can have is an error of the system's own.
+            with suppress(OSError):
+                found = self._archive.add_unknown(path) if path.is_file() else None
         return found
 
     def _facts(self, line: Line) -> Facts:

@@ -192,8 +192,8 @@ def test_listing_takes_no_more_memory_for_more_files(made_up, source, opened, tm
         tracemalloc.stop()
         return peak
 
-    few = peak_bytes(0, 300)
-    assert peak_bytes(300, 3000) < few + (1 << 19)
+    few = peak_bytes(0, 150)
+    assert peak_bytes(150, 1500) < few + (1 << 19)
 
 
 def test_without_labels_every_file_is_a_person_and_the_user_is_warned(

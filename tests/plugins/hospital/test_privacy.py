@@ -179,7 +179,13 @@ def test_nobody_is_in_the_store_the_reports_the_logs_or_on_the_terminal(
         said.append(told)
     assert "records were left out" in said[1]
     assert planted.leaks_in_text("\n".join(said)) == []
-    assert out.is_file()
+    assert {path.suffix for path in out.parent.iterdir()} == {
+        ".h5",
+        ".key",
+        ".html",
+        ".json",
+        ".png",
+    }
     assert planted.leaks_beside(tmp_path / "out") == {}
 
 
