@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 LARGEST_BYTES = 500_000
-LARGEST_WEIGHTS_BYTES = 10_000_000
-BINARY = {".safetensors", ".png", ".npy", ".npz"}
+LARGEST_WEIGHTS_BYTES = 15_000_000
+BINARY = {".safetensors", ".png", ".gif", ".npy", ".npz"}
 
 
 def problem(path: Path) -> str:

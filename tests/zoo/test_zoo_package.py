@@ -21,10 +21,18 @@ from cardionets_core.weights.zoo import card_text, verify
 PACKAGE = Path(str(resources.files("cardionets_zoo")))
 ENTRIES = {entry.name: entry for entry in read_index("cardionets_zoo")}
 HEADS = "cardionets-tiny-heads-simulated"
-SHIPPED = (HEADS, "cardionets-tiny-simulated", "stmem-tiny-simulated", "vit-cmr-tiny-simulated")
+GENERATOR = "mar-tiny-simulated"
+SHIPPED = (
+    HEADS,
+    "cardionets-tiny-simulated",
+    GENERATOR,
+    "stmem-tiny-simulated",
+    "vae3d-tiny-simulated",
+    "vit-cmr-tiny-simulated",
+)
 TASKS = ["phenotypes", "cad", "hf", "cm", "ph", "cm-subtype"]
 MAX_HEADS_BYTES = 1_000_000
-MAX_TOGETHER_BYTES = 10_000_000
+MAX_TOGETHER_BYTES = 25_000_000
 # The simulator's seeds from here on are for shipped weights alone.
 FIRST_SHIPPED_SEED = 1_000_000
 
@@ -38,7 +46,7 @@ def test_plugin_imports_without_anything_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
-def test_the_entries_of_the_main_run_and_of_predict_ship() -> None:
+def test_the_entries_of_the_main_run_of_predict_and_of_generate_ship() -> None:
     assert sorted(ENTRIES) == sorted(SHIPPED)
 
 
@@ -50,6 +58,13 @@ def test_the_heads_serve_predict_by_default_and_know_every_task() -> None:
     assert header.simulated
     for task in header.tasks.values():
         assert len(task.threshold) == (task.target == "binary")
+
+
+def test_the_generator_serves_generate_by_default_with_all_that_drawing_needs() -> None:
+    assert default_registry().default_zoo_entry("generate").spec == ENTRIES[GENERATOR]
+    header = read_header(package_file(ENTRIES[GENERATOR].sources[0]))
+    assert {"encoder", "autoencoder", "generator"} <= set(header.parts)
+    assert header.simulated
 
 
 def test_what_trained_the_heads_is_not_what_trained_their_encoder() -> None:
@@ -68,7 +83,7 @@ def test_every_entry_verifies_without_network() -> None:
     assert {verdict.name: verdict.problems for verdict in verdicts if verdict.problems} == {}
 
 
-def test_every_entry_is_packaged_and_all_stay_under_ten_megabytes() -> None:
+def test_every_entry_is_packaged_and_all_stay_under_25_megabytes() -> None:
     for name, entry in ENTRIES.items():
         assert entry.sources[0] == f"package:cardionets_zoo/weights/{name}.safetensors"
     shipped = sum(path.stat().st_size for path in PACKAGE.glob("weights/*"))
@@ -122,6 +137,8 @@ def test_recipe_prepares_trains_and_packs_its_entry(name: str, tmp_path: Path) -
     if name == HEADS:
         assert [option(train, "--task") for train in trained] == TASKS
         assert option(pack, "--default-for") == "predict"
+    if name == GENERATOR:
+        assert option(pack, "--default-for") == "generate"
     runs = [option(train, "--out") for train in trained]
     assert pack[: 2 + len(runs)] == ["zoo", "pack", *runs]
     assert option(pack, "--name") == name
