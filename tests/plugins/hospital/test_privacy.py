@@ -56,7 +56,9 @@ def archive(made_up, planted, source):
     counts = made_up.counts_of(seconds=2)
     folder = source / FOLDER
     for number, kind in enumerate(made_up.FORMATS):
-        made_up.write_ecg(folder / kind, FILE, kind, made_up.counts_of(number, seconds=2))
+        # One is as long as the contact sheet of `inspect` wants it.
+        seconds = 10 if kind == "wfdb" else 2
+        made_up.write_ecg(folder / kind, FILE, kind, made_up.counts_of(number, seconds=seconds))
     write_comments(made_up, folder / "wfdb" / f"{FILE}.hea")
     header = ",".join((TELLS.split()[1], planted.CHINESE, *CANONICAL_LEADS))
     table = folder / "csv" / f"{FILE}.csv"
