@@ -2,8 +2,9 @@
 
     python benchmarks/run_all.py [--gpu gpu.json]
 
-on an otherwise idle machine, a few minutes. What stands in RESULTS.md above the marker is kept, and
-what follows it is written anew. ``--gpu`` adds what ``gpu.py`` wrote on a machine with a GPU.
+on an otherwise idle machine with 5 GB of room for temporary files, a quarter of an hour. What stands
+in RESULTS.md above the marker is kept, and what follows it is written anew. ``--gpu`` adds what
+``gpu.py`` wrote on a machine with a GPU.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ PROGRAMS = (
     Program("Models", ("models.py",), {}, table=True),
     Program("Reading and preprocessing, one core", ("preprocessing.py",), ONE_THREAD),
     Program("Simulated cohort, one core", ("simulated.py",), ONE_THREAD),
+    Program("Preparing MIMIC-shaped records, one core", ("prepare.py",), ONE_THREAD),
     Program("Bootstrap and permutation tests", ("resampling.py",), {}),
     Program("Generation", ("generation.py",), {}, table=True),
 )

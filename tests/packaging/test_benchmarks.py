@@ -75,3 +75,10 @@ def test_the_model_program_compares_every_precision(tmp_path):
     rows = json.loads(out.read_text())["rows"]
     assert {row["precision"] for row in rows} == {"float32", "bf16 autocast", "bf16 weights"}
     assert all(row["of_product"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_program_of_prepare_tells_rate_ratio_and_memory():
+    printed = run("prepare.py", "--records", 60)
+    for told in ("records/s per core", "ratio to the loop", "I/O", "ten times the records"):
+        assert told in printed
