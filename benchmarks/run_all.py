@@ -2,9 +2,9 @@
 
     python benchmarks/run_all.py [--gpu gpu.json]
 
-on an otherwise idle machine with 5 GB of room for temporary files, a quarter of an hour. What stands
-in RESULTS.md above the marker is kept, and what follows it is written anew. ``--gpu`` adds what
-``gpu.py`` wrote on a machine with a GPU.
+on an otherwise idle machine with 5 GB of room for temporary files, a quarter of an hour. What
+stands in RESULTS.md above the marker is kept, and what follows it is written anew. ``--gpu`` adds
+what ``gpu.py`` wrote on a machine with a GPU.
 """
 
 from __future__ import annotations
