@@ -8,7 +8,7 @@ shown counts alone, so that they tell nothing that a reader could not find witho
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +65,9 @@ class Number:
             # Whoever knows this rule knows that a hidden count that is not few is 10 or more.
             self.low, self.high = SMALLEST_SHOWN, math.inf
 
-    @property
-    def betrayed(self) -> bool:
-        """It is few, and a reader can rule out some of the nine counts that it might be."""
-        return self.few and self.high - self.low + 1 < SMALLEST_SHOWN - 1
+    def possible(self) -> float:
+        """How many values it might have, for all that a reader knows; nine are enough."""
+        return min(self.high - self.low + 1, SMALLEST_SHOWN - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +182,15 @@ class Ledger:
         """Decide what is hidden; to be called once, when everything is entered."""
         if not self.hide:
             return
+        # With everything hidden nothing is betrayed that can be kept: three groups with somebody in
+        # each make three people all the same.
+        for number in self._numbers:
+            number.hidden = number.value > 0
+        self._work_out()
+        best = {number: number.possible() for number in self._numbers if number.few}
         for number in self._numbers:
             number.hidden = number.few
-        while self._hide_partners() or self._hide_for_the_betrayed():
+        while self._hide_partners() or self._hide_for_the_betrayed(best):
             pass
 
     def _hide_partners(self) -> bool:
@@ -199,17 +204,16 @@ class Ledger:
                 changed = True
         return changed
 
-    def _hide_for_the_betrayed(self) -> bool:
-        """Hide one count more in the sums of a few that can still be worked out."""
+    def _hide_for_the_betrayed(self, best: Mapping[Number, float]) -> bool:
+        """Hide one count more in a sum of a few of which less is possible than might be."""
         self._work_out()
-        changed = False
         for told in self._sums:
-            betrayed = any(number.betrayed for number in told.members())
+            betrayed = any(n.few and n.possible() < best[n] for n in told.members())
             partner = told.next_to_hide() if betrayed else None
             if partner:
                 _hide(partner)
-                changed = True
-        return changed
+                return True
+        return False
 
     def _work_out(self) -> None:
         """What a reader can work out: the range of every hidden count."""

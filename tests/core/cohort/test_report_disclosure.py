@@ -101,6 +101,18 @@ def test_a_count_hidden_in_records_is_hidden_in_persons():
     assert large.persons.hidden
 
 
+def test_a_small_cohort_keeps_its_total():
+    # Each of the small groups is again one of three that have somebody: whatever is hidden, a
+    # reader knows that they are 3 or more, and hiding the total as well would help nobody.
+    ledger = Ledger(hide=True)
+    total, large, *small = (ledger.number(n) for n in (30, 18, 6, 6))
+    ledger.adds_up(total, (large, *small))
+    for group in small:
+        ledger.adds_up(group, [ledger.number(2) for _ in range(3)])
+    ledger.settle()
+    assert texts(total, large, *small) == ["30", "12 to 24", "<10", "<10"]
+
+
 def test_the_rest_of_a_part_is_protected_too():
     ledger = Ledger(hide=True)
     total, part = ledger.number(1000), ledger.number(996)
