@@ -7,12 +7,6 @@ CSS = """
   :root { --ink: #e6ebf2; --soft: #9fabbb; --paper: #14181f; --panel: #1d232d; --line: #3a4554;
     --accent: #7db7ee; --out: #2e2619; --out-line: #8d6b3a; --warn: #ffca80;
     --warn-paper: #33280f; } }
-@media print {
-  :root { --ink: #000000; --soft: #444444; --paper: #ffffff; --panel: #ffffff; --line: #999999;
-    --accent: #000000; --out: #ffffff; --out-line: #999999; --warn: #000000;
-    --warn-paper: #ffffff; }
-  nav, details { display: none; }
-  section { break-inside: auto; } figure, tr { break-inside: avoid; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
@@ -37,4 +31,12 @@ th { font-weight: 600; color: var(--soft); } thead th { border-bottom: 2px solid
 .n { text-align: right; white-space: nowrap; } th.n { white-space: normal; }
 tr.all td { font-weight: 600; }
 .facts th { white-space: nowrap; width: 1%; } summary { cursor: pointer; color: var(--accent); }
+@media print {
+  :root { --ink: #000000; --soft: #444444; --paper: #ffffff; --panel: #ffffff; --line: #999999;
+    --accent: #000000; --out: #ffffff; --out-line: #999999; --warn: #000000;
+    --warn-paper: #ffffff; }
+  body { font-size: 11px; } table { font-size: 10px; } main { max-width: none; padding: 0; }
+  nav, details { display: none; } figure, .wide { overflow: visible; }
+  svg { min-width: 0; max-height: 235mm; } figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; } thead { display: table-header-group; } }
 """
