@@ -10,7 +10,8 @@ temporary folder below ``--folder``), every signal another one. Then
   slows both; the ratio is what to compare. CPU seconds are those of this process and count what the
   work costs, wall seconds are what a user waits;
 - each stage is timed alone, and so are reading the files and writing the cohort without doing
-  anything with them: what is left when everything else costs nothing;
+  anything with them: what is left when everything else costs nothing. Files just made come from
+  the page cache; a disk or a network that is slower than the CPU has to be measured there;
 - the parent with one worker prepares a tenth of the records and all of them, and the largest
   resident size of either process, as Linux keeps it, is compared.
 """
@@ -279,9 +280,9 @@ def print_rate(release: Release, out: Path, count: int) -> None:
     print(f"  plain loop of wfdb.rdsamp: {1e3 / loop_ms:,.0f} records/s ({loop_ms:.2f} ms)")
     print(f"  ratio to the loop: {loop_ms / ours_ms:.2f}")
     print(
-        f"  I/O: {100 * io_s / cost.wall_s:.0f} % of the wall clock ({io_s:.1f} of "
-        f"{cost.wall_s:.1f} s) for the bytes alone; {100 * cost.system_s / cost.cpu_s:.0f} % of "
-        "the CPU seconds are the system's"
+        f"  I/O: {io_s:.1f} s for the bytes alone, {100 * io_s / cost.wall_s:.0f} % of the wall "
+        f"clock's {cost.wall_s:.1f} s and beside {cost.cpu_s:.1f} s of CPU, of which "
+        f"{100 * cost.system_s / cost.cpu_s:.0f} % are the system's"
     )
     print("  of it, stages alone:")
     print_stages(release, min(500, count))
