@@ -20,7 +20,7 @@ from cardionets_core.ecg.leads import CanonicalEcg
 from cardionets_core.ecg.quality import assess, heart_rate_and_r_peaks
 from cardionets_core.ecg.record import EcgRecord
 from cardionets_core.ecg.transform import EcgTransform
-from cardionets_core.errors import CardionetsError, UsageError
+from cardionets_core.errors import CardionetsError, EcgError, UsageError
 from cardionets_core.reading import find_ecgs, read_ecg
 
 _RECORDS_PER_BATCH = 64
@@ -61,11 +61,13 @@ class EcgReader:
         transform: Preprocessing that belongs to the encoder.
         declared: Units, rate and leads for formats that do not say.
         heart_rate: Whether to look for the heart rate, too.
+        shortest_s: Shorter ECGs are refused; the others lack nothing that the encoder looks at.
     """
 
     transform: EcgTransform
     declared: Mapping[str, Any]
     heart_rate: bool = False
+    shortest_s: float = 0.0
 
     def batches(
         self, paths: Sequence[Path], *, workers: int = 1, executor: Executor | None = None
@@ -113,10 +115,11 @@ class EcgReader:
         """Prepare one ECG.
 
         Raises:
-            EcgError: If it cannot be brought into canonical form.
+            EcgError: If it cannot be brought into canonical form, or is too short.
         """
         verdict = assess(record)
         prepared, lead_mask = self.transform.prepare_record(record)
+        self._refuse_short(record.signal_mv.shape[-1] / record.sampling_rate_hz)
         return PreparedEcg(
             record="",
             prepared=prepared,
@@ -145,6 +148,9 @@ class EcgReader:
 
     def _of_row(self, cohort: Cohort, row: int) -> PreparedEcg:
         signal_mv, lead_mask = cohort.ecg_mv([row])[0], cohort.lead_mask[row]
+        # What a short record lacks was padded with NaN at its end.
+        recorded = np.flatnonzero(np.isfinite(signal_mv).any(axis=0))
+        self._refuse_short((recorded.max(initial=-1) + 1) / CANONICAL_RATE_HZ)
         unknown_mv = np.full(len(signal_mv), np.nan)
         ecg = CanonicalEcg(signal_mv, lead_mask, (), unknown_mv, float(CANONICAL_RATE_HZ))
         return PreparedEcg(
@@ -155,6 +161,13 @@ class EcgReader:
             usable=bool(cohort.usable[row]),
             heart_rate_bpm=self._rate_of(ecg),
         )
+
+    def _refuse_short(self, length_s: float) -> None:
+        if length_s < self.shortest_s:
+            raise EcgError(
+                f"{length_s:g} s of ECG, but the weights look at {self.shortest_s:g} s at a time; "
+                "record as much or more"
+            )
 
     def _rate_of(self, ecg: EcgRecord | CanonicalEcg) -> float | None:
         found = heart_rate_and_r_peaks(ecg) if self.heart_rate else None

@@ -151,6 +151,7 @@ def about_drawn(loaded: LoadedGenerator, request: DrawRequest, drawn: Drawn) -> 
     warnings = (
         SIMULATED_WARNING if loaded.header.simulated else "",
         "" if drawn.ecg.usable else _UNUSABLE,
+        f"found in the ECG: {drawn.ecg.flags}" if drawn.ecg.flags else "",
     )
     sampler = (
         f"steps {request.steps}" if request.steps is not None else "",

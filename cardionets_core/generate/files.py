@@ -98,7 +98,13 @@ def generate_paths(
             f"{loaded.name} draws from {loaded.condition}, and not from an ECG; name weights of a "
             "generator that was trained with --encoder"
         )
-    reader = EcgReader(loaded.transform, declared, heart_rate=True)
+    seen = loaded.transform.config
+    reader = EcgReader(
+        loaded.transform,
+        declared,
+        heart_rate=True,
+        shortest_s=seen.crop_samples / seen.sampling_rate_hz,
+    )
     batches = reader.batches(chosen, workers=workers, executor=executor)
     drawn = _told(draw(loaded, batches, request), on_batch)
     if is_folder(out):

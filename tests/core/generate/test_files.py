@@ -13,6 +13,7 @@ import pytest
 
 import cardionets_core as cn
 from cardionets_core.cohort.preparing import PrepareRequest, prepare_dataset
+from cardionets_core.cohort.reader import Cohort
 from cardionets_core.errors import EcgError, UsageError, WeightsError
 from cardionets_core.evaluate.predicting import NOT_FINITE, SIMULATED_WARNING
 from cardionets_core.generate.drawing import DrawRequest, interpolation_of
@@ -163,6 +164,46 @@ def test_an_ecg_that_did_not_pass_the_quality_checks_is_drawn_and_says_so(loaded
     generate(loaded, [tmp_path / "a.csv"], tmp_path / "c.dcm")
     comments = pydicom.dcmread(tmp_path / "c.dcm").ImageComments
     assert "did not pass the quality checks" in comments
+
+
+def test_an_ecg_of_another_length_is_cut_and_says_so_or_is_too_short(loaded, tmp_path):
+    whole = np.loadtxt(write_ecg(tmp_path / "whole.csv"), delimiter=",", skiprows=1)
+    names = ",".join(made_up_ecg().leads)
+    for name, seconds in (("long", 40), ("enough", 5), ("short", 4.9)):
+        signal = np.tile(whole, (4, 1))[: round(seconds * 500)]
+        np.savetxt(tmp_path / f"{name}.csv", signal, delimiter=",", header=names, comments="")
+    generate(loaded, [tmp_path / "whole.csv"], tmp_path / "whole.npz")
+    expected, _ = cine_in(tmp_path / "whole.npz")
+    generate(loaded, [tmp_path / "long.csv"], tmp_path / "long.npz")
+    cine, told = cine_in(tmp_path / "long.npz")
+    np.testing.assert_allclose(cine, expected, atol=0.02)
+    assert "found in the ECG: wrong-length 40 s" in told["warning"]
+    assert generate(loaded, [tmp_path / "enough.csv"], tmp_path / "enough.npz") == (1, 0)
+    with pytest.raises(EcgError, match=r"short\.csv: .*4\.9 s of ECG, .* look at 5 s at a time"):
+        generate(loaded, [tmp_path / "short.csv"], tmp_path / "short.npz")
+    assert not (tmp_path / "short.npz").exists()
+
+
+def test_a_short_ecg_of_a_cohort_is_a_row_with_its_reason(loaded, tmp_path, monkeypatch):
+    prepare_dataset(
+        PrepareRequest(
+            component=default_registry().find("dataset", "simulated"),
+            out=tmp_path / "cohort.h5",
+            options={"subjects": 2, "pretrain_subjects": 2},
+            workers=1,
+        )
+    )
+
+    def padded(cohort, rows, read=Cohort.ecg_mv):
+        signals_mv = read(cohort, rows)
+        signals_mv[cohort.record_ids[rows] == cohort.record_ids[1], :, 1500:] = np.nan
+        return signals_mv
+
+    monkeypatch.setattr(Cohort, "ecg_mv", padded)
+    assert generate(loaded, [tmp_path / "cohort.h5"], tmp_path / "cines", suffix="npz") == (1, 1)
+    reasons = pd.read_csv(tmp_path / "cines" / "index.csv", keep_default_na=False)["reason"]
+    assert reasons[0] == ""
+    assert reasons[1].startswith("3 s of ECG")
 
 
 def test_the_one_bad_ecg_is_the_error_and_nothing_is_written(loaded, ecgs, tmp_path):
