@@ -37,6 +37,6 @@ tr.all td { font-weight: 600; }
     --warn-paper: #ffffff; }
   body { font-size: 11px; } table { font-size: 10px; } main { max-width: none; padding: 0; }
   nav, details { display: none; } figure, .wide { overflow: visible; }
-  svg { min-width: 0; max-height: 235mm; } figure, tr { break-inside: avoid; }
+  svg { min-width: 0; max-height: 200mm; } figure, tr { break-inside: avoid; }
   h2 { break-after: avoid; } thead { display: table-header-group; } }
 """

@@ -36,7 +36,7 @@ def report_paths(cohort_path: Path) -> ReportPaths:
 
 
 def write_report(cohort_path: Path, dataset: Any, run: Run) -> ReportPaths:
-    """Write the report of a finished cohort; an older one is replaced.
+    """Write the report of a finished cohort; one of an earlier state of it is removed first.
 
     Args:
         cohort_path: The cohort.
@@ -57,6 +57,8 @@ def write_report(cohort_path: Path, dataset: Any, run: Run) -> ReportPaths:
     paths = report_paths(cohort_path)
     told = json.dumps(_plain(title, contents, facts, notes), indent=1, ensure_ascii=False)
     try:
+        for path in paths:
+            path.unlink(missing_ok=True)
         write_whole(paths.json, (told + "\n").encode())
         write_whole(paths.html, as_html(title, contents, facts, notes).encode())
     except OSError as error:
