@@ -390,9 +390,7 @@ def test_many_reasons_are_drawn_as_the_most_frequent_ones_and_all_in_the_table(r
     assert [row["reason"] for row in rows(report, "left_out")] == list(reasons)
 
 
-def test_a_report_that_cannot_be_written_leaves_the_cohort_and_no_old_report(
-    tmp_path, monkeypatch
-):
+def test_a_report_that_cannot_be_written_leaves_the_cohort_and_no_old_report(tmp_path, monkeypatch):
     out = tmp_path / "c.h5"
     prepare(Selected(), out, seed=3, provenance=MADE_UP)
     assert write_report(out, Selected(), RUN) == report_paths(out)
