@@ -18,7 +18,7 @@ from cardionets_core.registry import default_registry
 from cardionets_core.source_files import walk
 
 HEADER_ENDING = ".hea"
-_WFDB = "wfdb"
+WFDB = "wfdb"
 _DICOM_MARK = slice(128, 132)
 _TABLES = """
     CREATE TABLE files (
@@ -37,7 +37,7 @@ _OWNERS = f"""
         (SELECT MIN(header.id) FROM files AS header
             WHERE header.stem = signal.stem AND header.header)
     ) AS header
-    FROM files AS signal WHERE signal.format = '{_WFDB}' AND NOT signal.header
+    FROM files AS signal WHERE signal.format = '{WFDB}' AND NOT signal.header
 """  # noqa: S608 - nothing in it comes from outside
 
 
@@ -137,7 +137,7 @@ def list_archive(source: Path, database: sqlite3.Connection, not_these: set[Path
         if found is None:
             refused("no ECG file of a known format")
             continue
-        header = found.name == _WFDB and path.suffix == HEADER_ENDING
+        header = found.name == WFDB and path.suffix == HEADER_ENDING
         others = _signal_files(head, path, source) if header else ()
         archive.add(path, found.name, header=header, others=others)
     _join_signal_files(archive)
@@ -157,6 +157,13 @@ def shown_name(below: str) -> str:
     return os.fsencode(below).decode("latin-1")
 
 
+def named_beside(header: bytes) -> frozenset[str]:
+    """Names of the files beside it that a WFDB header names, as its reader understands them."""
+    lines = [line.split() for line in header.decode("ascii", errors="ignore").splitlines()]
+    named = (words[0] for words in lines if len(words) > 1 and not words[0].startswith("#"))
+    return frozenset(name for name in named if "/" not in name)
+
+
 def _composed(name: str) -> str:
     # macOS takes accents off their letters.
     return unicodedata.normalize("NFC", name)
@@ -173,10 +180,8 @@ def _head(path: Path) -> bytes:
 
 def _signal_files(head: bytes, path: Path, source: Path) -> tuple[str, ...]:
     """Paths of the signal files that a WFDB header names."""
-    lines = [line.split() for line in head.decode("latin-1").splitlines()]
-    named = {words[0] for words in lines if len(words) > 1 and not words[0].startswith("#")}
     folder = shown_name(path.parent.relative_to(source).as_posix())
-    return tuple((PurePosixPath(folder) / name).as_posix() for name in named if "/" not in name)
+    return tuple((PurePosixPath(folder) / name).as_posix() for name in named_beside(head))
 
 
 def _join_signal_files(archive: Archive) -> None:

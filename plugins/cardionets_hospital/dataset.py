@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cardionets_core.errors import CardionetsError, CineError, ConfigError, EcgError, SourceError
 from cardionets_core.interfaces import Diagnosis, SelectionStep, Subject, SubjectRef
 from cardionets_core.reading import read_ecg
+from cardionets_hospital.archive import HEADER_ENDING, WFDB, named_beside
 from cardionets_hospital.cines import read_paired_cine
 from cardionets_hospital.config import HospitalConfig
 from cardionets_hospital.labels import Facts
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Formats that say neither unit nor rate.
 _DECLARED = frozenset({"csv", "npy"})
 _LARGEST_ECG_BYTES = 64 << 20
+_LARGEST_HEADER_BYTES = 1 << 20
 _SHORTEST_NAME = 3
 _log = logging.getLogger(__name__)
 
@@ -115,14 +117,16 @@ class Hospital:
         if not location.format_name:
             raise EcgError("not an ECG file of a known format; needed one: see the list of formats")
         try:
-            self._require_within_bounds(path)
+            self._require_within_bounds(path, location.format_name)
             return read_ecg(path, format_name=location.format_name, **self._declared(location))
         except CardionetsError as error:
             raise EcgError(_unnamed(str(error), path)) from None
 
-    def _require_within_bounds(self, path: Path) -> None:
-        """Refuse what became a link after it was listed, and sizes that no resting ECG has."""
-        if not path.resolve().is_relative_to(self.config.source.resolve()):
+    def _require_within_bounds(self, path: Path, format_name: str) -> None:
+        """Refuse what leads out of the source by now, and sizes that no resting ECG has."""
+        source = self.config.source.resolve()
+        files = _files_of_record(path) if format_name == WFDB else [path]
+        if not all(_is_plain_and_below(file, source) for file in files):
             raise EcgError("a link that leads out of the source; needed the file itself below it")
         try:
             size = path.stat().st_size
@@ -156,6 +160,28 @@ class Hospital:
                 raise type(error)(f"CMR: {error}") from None
             return None, {"cine_status": "unreadable"}
         return cine.frames, {"cine_status": "read", **cine.geometry.attributes()}
+
+
+def _files_of_record(path: Path) -> list[Path]:
+    """A file of a WFDB record, its header, and what the header sends the reader to."""
+    header = path.with_suffix(HEADER_ENDING)
+    if not header.is_file():
+        return [path, header]
+    try:
+        with header.open("rb") as file:
+            names = named_beside(file.read(_LARGEST_HEADER_BYTES))
+    except OSError:
+        # The reader tells of it.
+        names = frozenset()
+    return [path, header, *(header.with_name(name) for name in sorted(names))]
+
+
+def _is_plain_and_below(file: Path, source: Path) -> bool:
+    """Whether a file that is there lies below the source and is no pipe or folder."""
+    try:
+        return file.resolve().is_relative_to(source) and (file.is_file() or not file.exists())
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _unnamed(message: str, path: Path) -> str:

@@ -113,6 +113,45 @@ def test_links_out_of_the_source_are_not_followed(made_up, source, opened, tmp_p
         dataset.read(ref)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+@pytest.mark.parametrize("linked", [".dat", ".hea"])
+def test_a_wfdb_record_half_of_which_is_a_link_out_of_the_source_is_refused(
+    made_up, source, opened, tmp_path, linked
+):
+    header = made_up.write_ecg(source, "r1", "wfdb", made_up.counts_of(seconds=1))
+    # A signal file is only known by its content if it is one of MATLAB's.
+    signals = header.with_suffix(".dat")
+    if linked == ".hea":
+        signals.write_bytes((30).to_bytes(4, "little") + bytes(16) + b"val\0" + bytes(24))
+    inside = header.with_suffix(linked)
+    inside.rename(tmp_path / inside.name)
+    inside.symlink_to(tmp_path / inside.name)
+    (ref,) = opened().subjects()
+    with pytest.raises(EcgError, match="a link that leads out of the source"):
+        opened().read(ref)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_a_wfdb_record_behind_links_within_the_source_is_read(made_up, source, opened):
+    header = made_up.write_ecg(source, "r1", "wfdb", made_up.counts_of(seconds=1))
+    for path in (header, header.with_suffix(".dat")):
+        # As version control of large files keeps them.
+        path.rename(source / f"object-{path.suffix[1:]}")
+        path.symlink_to(source / f"object-{path.suffix[1:]}")
+    refs = [ref for ref in opened().subjects() if ref.record_key == "r1.hea"]
+    assert opened().read(refs[0]).ecg.signal_mv.shape == (12, 500)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_place_of_signals_is_refused_and_not_waited_for(made_up, source, opened):
+    header = made_up.write_ecg(source, "r1", "wfdb", made_up.counts_of(seconds=1))
+    header.with_suffix(".dat").unlink()
+    os.mkfifo(header.with_suffix(".dat"))
+    (ref,) = opened().subjects()
+    with pytest.raises(EcgError, match="needed the file itself"):
+        opened().read(ref)
+
+
 def test_a_file_larger_than_any_ecg_is_refused_before_it_is_read(made_up, source, opened):
     path = made_up.write_csv_ecg(source / "r1.csv")
     with path.open("ab") as file:
