@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from cardionets_core.cohort.reasons import quarantine_reason
 from cardionets_core.cohort.splits import ROLES, SPLITS, Draws
 from cardionets_core.errors import CohortError
 from cardionets_core.interfaces import Dataset, SubjectRef
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,21 @@ class Block:
     path: Path
 
     def digest(self) -> str:
-        """What the block holds; a finished file of another digest is not reused."""
+        """What the block holds; a finished file of another digest is not reused.
+
+        What a source's tables say of a record goes with its location: were it not part of this, a
+        table that is corrected before an interrupted run goes on would hold for half the cohort.
+        """
         parts = [
-            (i.record_id, i.subject_id, i.ref.role, i.ref.split, i.ref.origin) for i in self.items
+            (i.record_id, i.subject_id, i.ref.role, i.ref.split, i.ref.origin, _told(i.ref))
+            for i in self.items
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _told(ref: SubjectRef) -> str:
+    """A location as text, without places in memory, which are others every time."""
+    return _ADDRESS.sub("", repr(ref.location))
 
 
 def is_finished(block: Block) -> bool:

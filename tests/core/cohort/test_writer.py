@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -140,6 +141,40 @@ def test_a_torn_or_foreign_block_is_read_again(tmp_path, cohort_path):
     assert report.resumed == 4
     with open_cohort(cohort_path) as uninterrupted:
         assert report.content_hash == uninterrupted.content_hash
+
+
+def test_a_table_corrected_before_an_interrupted_run_goes_on_holds_for_everybody(tmp_path):
+    out = tmp_path / "c.h5"
+    with pytest.raises(KeyboardInterrupt):
+        prepared(Told("female"), out, progress=interrupt_after(8))
+    report = prepared(Told("male"), out)
+    assert report.resumed == 0
+    with open_cohort(out) as cohort:
+        assert set(cohort.sexes) == {"male"}
+
+
+def test_a_location_without_a_text_of_its_own_does_not_keep_from_resuming(tmp_path):
+    out = tmp_path / "c.h5"
+    first, second = object(), object()
+    with pytest.raises(KeyboardInterrupt):
+        prepared(Told(first), out, progress=interrupt_after(8))
+    assert prepared(Told(second), out).resumed == 8
+
+
+class Told(MadeUp):
+    """A source whose table says something of every record."""
+
+    def __init__(self, sex):
+        super().__init__()
+        self.sex = sex
+
+    def subjects(self):
+        return (replace(ref, location=(ref.location, self.sex)) for ref in super().subjects())
+
+    def read(self, ref):
+        number, sex = ref.location
+        subject = super().read(replace(ref, location=number))
+        return replace(subject, sex=sex) if isinstance(sex, str) else subject
 
 
 def interrupt_after(records: int):
