@@ -94,11 +94,19 @@ def list_in(cell: str) -> list[str]:
     if not text.startswith("["):
         return [] if is_missing(text) else text.split("|")
     try:
-        found = json.loads(text)
+        found = _json(text)
     except ValueError:
         # What Python prints of a list of codes differs from JSON only in the quotes.
-        found = json.loads(text.replace("'", '"'))
+        found = _json(text.replace("'", '"'))
     return ["" if element is None else str(element) for element in found]
+
+
+def _json(text: str) -> list[object]:
+    try:
+        found: list[object] = json.loads(text)
+    except RecursionError:
+        raise ValueError("lists in lists without end") from None
+    return found
 
 
 def icd10(cell: str) -> str | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cardionets_core.errors import SourceError
 from cardionets_core.source_tables import Table
 from cardionets_ukb import values
+
+# A heading may hold the number of an application, which has fewer digits.
+_AS_LONG_AS_AN_ID = re.compile(r"\d{7}")
 
 
 def read_withdrawn(path: Path) -> Iterator[int]:
@@ -26,7 +30,7 @@ def read_withdrawn(path: Path) -> Iterator[int]:
         try:
             participant = values.participant(cells[0])
         except ValueError:
-            if number == 1 and cells[0].strip()[:1].isalpha():
+            if number == 1 and _is_heading(cells[0].strip()):
                 continue
             raise SourceError(
                 f"{path.name}, line {number}: no participant's id; needed one a line: correct the "
@@ -34,6 +38,10 @@ def read_withdrawn(path: Path) -> Iterator[int]:
             ) from None
         if participant is not None:
             yield participant
+
+
+def _is_heading(cell: str) -> bool:
+    return cell[:1].isalpha() and not _AS_LONG_AS_AN_ID.search(cell)
 
 
 def _check_one_column(path: Path, cells: tuple[str, ...]) -> None:

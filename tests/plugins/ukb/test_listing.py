@@ -120,7 +120,10 @@ def test_who_withdrew_is_told_and_never_listed(tree, withdrawn, dataset_of):
     assert list(dataset_of().withdrawn_subjects()) == []
 
 
-@pytest.mark.parametrize("text", ["7", "eid\n7\n", "\ufeff7\r\n", "f.eid\n7\n8\n", "7.0\n-1\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["7", "eid\n7\n", "\ufeff7\r\n", "f.eid\n7\n8\n", "eid_w12345\n7\n", "7.0\n-1\n\n"],
+)
 def test_a_list_of_withdrawals_may_have_any_heading(put, dataset_of, tmp_path, text):
     put("7_20205_2_0.xml", b"")
     put("9_20205_2_0.xml", b"")
@@ -132,6 +135,7 @@ def test_a_list_of_withdrawals_may_have_any_heading(put, dataset_of, tmp_path, t
 @pytest.mark.parametrize(
     ("text", "told"),
     [("eid\n7\n8x\n", "line 3: no participant's id"), ("7x\n8\n", "line 1: no participant's id"),
+     ("x1234567\n8\n", "line 1: no participant's id"),
      (",eid\n1,7\n", "a table of 2 columns"), ("eid;when\n7;2020-01-01\n", "a table of 2 columns"),
      ("", "an empty table")],
 )  # fmt: skip

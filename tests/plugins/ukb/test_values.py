@@ -79,6 +79,12 @@ def test_lists_come_as_json_as_python_prints_them_and_with_bars(cell):
         assert values.list_in(cell) == ["I251", "J45", ""]
 
 
+@pytest.mark.parametrize("cell", ["[" * 100_000, "[" + '{"a":' * 100_000, "[" + "1" * 5000 + "]"])
+def test_a_list_that_overflows_the_parser_is_not_understood(cell):
+    with pytest.raises(ValueError):  # noqa: PT011 - the parser's own words
+        values.list_in(cell)
+
+
 @pytest.mark.parametrize("cell", ["", "NA", "[]"])
 def test_an_empty_list_has_no_element(cell):
     assert values.list_in(cell) == []
