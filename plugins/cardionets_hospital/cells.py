@@ -51,6 +51,11 @@ def plain(cell: str) -> str:
     return unicodedata.normalize("NFKC", cell).strip()
 
 
+def alike(person: str) -> str:
+    """What ids have in common that differ only in what typing and spreadsheets change."""
+    return plain(person).casefold().lstrip("0")
+
+
 def is_unknown(cell: str) -> bool:
     """Whether a cell says nothing."""
     return plain(cell).lower() in UNKNOWN

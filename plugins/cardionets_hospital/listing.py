@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from cardionets_core.errors import SourceError
 from cardionets_core.interfaces import SelectionStep, Split, SubjectRef
 from cardionets_core.source_tables import new_private_database
 from cardionets_hospital.archive import Archive, list_archive
-from cardionets_hospital.cells import number_of
+from cardionets_hospital.cells import alike, number_of
 from cardionets_hospital.config import HospitalConfig
 from cardionets_hospital.labels import Facts, Labels, in_lines, read_labels
 
+_log = logging.getLogger(__name__)
 _SHOWN_PERSONS = 5
 _PERSONS = """
     CREATE TABLE persons AS
@@ -158,6 +160,7 @@ def make_listing(config: HospitalConfig) -> Listing:
     labels = read_labels(config.labels, archive)
     database = archive.database
     _require_one_split_each(database, config.labels.name)
+    _warn_of_look_alikes(database, config.labels.name)
     if config.ecgs_per_person != "all":
         _require_moments(database, config.labels.name)
     database.executescript(_PERSONS)
@@ -186,6 +189,23 @@ def _require_one_split_each(database: sqlite3.Connection, name: str) -> None:
         f"{name}: lines {'; '.join(told)} put one person into different splits; needed one split "
         "for each person"
     )
+
+
+def _warn_of_look_alikes(database: sqlite3.Connection, name: str) -> None:
+    """Tell of ids that may be one person's; which they are is for the user to know."""
+    database.create_function("alike", 1, alike, deterministic=True)
+    (count,) = database.execute(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM rows GROUP BY alike(person) "
+        "HAVING COUNT(DISTINCT person) > 1)"
+    ).fetchone()
+    if count:
+        _log.warning(
+            "%s: %d patient_id differ from another one only in leading zeros, capitals or "
+            "full-width signs: if that is one person, write one id, or training and test may share "
+            "that person",
+            name,
+            count,
+        )
 
 
 def _require_moments(database: sqlite3.Connection, name: str) -> None:

@@ -187,6 +187,18 @@ def test_all_records_of_a_person_get_one_role_and_split(labelled, made_up, tmp_p
         assert Counter(split for _, _, split in places)["test"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("ids", "count"),
+    [(("00123", "123"), 1), (("P12", "p12"), 1), (("\uff11\uff12", "12"), 1),
+     (("0", "00"), 1), (("12", "120"), 0), (("p1", "p1"), 0)],
+)  # fmt: skip
+def test_ids_that_may_be_one_persons_are_told_of(labelled, caplog, ids, count):
+    dataset = labelled("file,patient_id", *(f"r{n}.csv,{id_}" for n, id_ in enumerate(ids)))
+    assert len({ref.subject_key for ref in dataset.subjects()}) == len(set(ids))
+    assert caplog.text.count("differ from another one only in leading zeros") == count
+    assert not any(f" {id_}:" in caplog.text for id_ in ids)
+
+
 def test_one_person_in_two_splits_is_refused_with_both_lines(labelled):
     lines = ("a/r0.csv,p1,train", "b/r1.csv,p2,val", "a/r2.csv,p1,", "b/r3.csv,p1,Test")
     with pytest.raises(SourceError, match="lines 2 and 5 put one person into different splits"):
