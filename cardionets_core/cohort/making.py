@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cardionets_core.cohort import ids, layout
-from cardionets_core.cohort.opening import JSON_ATTRIBUTES, stored_provenance
+from cardionets_core.cohort.opening import JSON_ATTRIBUTES, is_cohort, stored_provenance
 from cardionets_core.cohort.partial import has_plan
 from cardionets_core.cohort.provenance import Provenance, library_versions
 from cardionets_core.cohort.roles import RoleConfig
@@ -60,6 +60,12 @@ class Making:
                 )
             self._require_same_sides(base)
             return base
+        # A slip of the hand, such as the name of a table, must not cost a file that is no cohort.
+        if self.out.exists() and not is_cohort(self.out):
+            raise CohortError(
+                f"{self.out} exists and is no cohort, or none that you may read; choose another "
+                "name, or delete it yourself"
+            )
         if self.existing == "refuse" and self.out.exists():
             raise CohortError(
                 f"{self.out} exists; choose another name, replace it with --overwrite, or add new "

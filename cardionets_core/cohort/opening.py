@@ -12,6 +12,8 @@ from cardionets_core.cohort import layout
 from cardionets_core.errors import CohortError
 
 JSON_ATTRIBUTES = ("config", "roles", "versions", "history", "synthetic")
+# The first bytes of every HDF5 file, also of a damaged one.
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -56,6 +58,17 @@ def open_file(path: Path) -> h5py.File:
     return file
 
 
+def is_cohort(path: Path) -> bool:
+    """Whether a file is a cohort of any layout, or looks like a damaged one."""
+    if not path.is_file():
+        return False
+    try:
+        with open_hdf5(path) as file:
+            return bool(file.attrs.get("layout") == layout.LAYOUT_NAME)
+    except OSError:
+        return _begins_as_hdf5(path)
+
+
 def read_provenance(file: h5py.File) -> dict[str, Any]:
     """The provenance group of an open cohort as plain data."""
     found: dict[str, Any] = {}
@@ -83,6 +96,14 @@ def stored_record_ids(path: Path) -> frozenset[bytes]:
     """
     with open_file(path) as file:
         return frozenset(file["subject/record_id"][:].tolist())
+
+
+def _begins_as_hdf5(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+    except OSError:
+        return False
 
 
 def _require_layout(path: Path, file: h5py.File) -> None:

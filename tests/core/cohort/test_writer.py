@@ -203,6 +203,30 @@ def test_leftover_folder_of_a_finished_cohort_is_removed_and_not_taken_up(tmp_pa
     assert report.resumed == 0
 
 
+@pytest.mark.parametrize("existing", ["refuse", "overwrite"])
+def test_what_is_no_cohort_is_never_replaced(tmp_path, existing):
+    out = tmp_path / "labels.csv"
+    out.write_text("file,patient_id\n")
+    with pytest.raises(CohortError, match="exists and is no cohort"):
+        prepared(MadeUp(), out, existing=existing)
+    assert out.read_text() == "file,patient_id\n"
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["mine"] = 1
+    with pytest.raises(CohortError, match="exists and is no cohort"):
+        prepared(MadeUp(), tmp_path / "other.h5", existing=existing)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CohortError, match="exists and is no cohort"):
+        prepared(MadeUp(), tmp_path / "pipe", existing=existing)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["labels.csv", "other.h5", "pipe"]
+
+
+def test_a_damaged_cohort_can_be_replaced(tmp_path):
+    out = tmp_path / "c.h5"
+    prepared(MadeUp(records=2), out)
+    out.write_bytes(out.read_bytes()[:3000])
+    assert prepared(MadeUp(), out, existing="overwrite").records == 12
+
+
 def test_existing_cohort_is_refused_and_untouched(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=2), out)
