@@ -106,8 +106,11 @@ class Making:
 
     def identity(self, key: bytes, base: Mapping[str, Any] | None) -> dict[str, Any]:
         """Everything that decides what the cohort will hold, as plain data."""
+        provenance = asdict(self.provenance)
+        # Follows from the kind of dataset.
+        del provenance["paths"]
         return {
-            **asdict(self.provenance),
+            **provenance,
             "layout_version": layout.LAYOUT_VERSION,
             "seed": self.seed,
             "roles": self.roles.model_dump(mode="json"),

@@ -110,13 +110,23 @@ def _require_same(out: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]
             f"{ids.key_path(out)} is not the key that {folder_of(out)} was begun with; "
             f"put that key back, or delete {folder_of(out)} to start over"
         )
-    differing = sorted(name for name in asked if stored.get(name) != asked[name])
+    before, now = _flat(stored), _flat(asked)
+    differing = sorted(name for name in now if before.get(name) != now[name])
     if differing:
-        told = "; ".join(f"{n} {stored.get(n)!r}, now {asked[n]!r}" for n in differing)
+        told = "; ".join(f"{n} {before.get(n)!r}, now {now[n]!r}" for n in differing)
         raise CohortError(
             f"{folder_of(out)} was begun with other options ({told}); "
             f"use those to resume, or delete that folder to start over"
         )
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Options one by one, so that only those that differ are told."""
+    flat: dict[str, Any] = {}
+    for name, value in identity.items():
+        nested = value.items() if isinstance(value, Mapping) else None
+        flat |= {name: value} if nested is None else {f"{name}.{key}": v for key, v in nested}
+    return flat
 
 
 def _stored_plan(folder: Path) -> dict[str, Any] | None:

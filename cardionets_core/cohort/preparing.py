@@ -142,4 +142,12 @@ def _provenance(component: Component, dataset: Any) -> Provenance:
         distribution=f"{component.distribution} {component.version}",
         config=dataset.config.model_dump(mode="json"),
         simulated=bool(getattr(dataset, "simulated", False)),
+        paths=tuple(name for name, value in dataset.config if _is_path(value)),
     )
+
+
+def _is_path(value: Any) -> bool:
+    """Whether an option is a path, or a list of them."""
+    if isinstance(value, tuple | list):
+        return any(map(_is_path, value))
+    return isinstance(value, Path)

@@ -137,7 +137,8 @@ def prepare(
         with disk_errors_in_one_line(making.out):
             plan = _settle(parts, making.roles, partial, source.withdrawn)
             require_space(partial.folder, parts.size_bytes(), making.out)
-            attributes = stored_attributes(identity, partial.run_id, base, plan.gone)
+            stored = {**identity, "config": making.provenance.stored_config()}
+            attributes = stored_attributes(stored, partial.run_id, base, plan.gone)
             content_hash = merge.write(partial.merged_path, parts, plan, attributes)
             sync(partial.merged_path)
             move_whole(partial.merged_path, making.out)

@@ -8,9 +8,9 @@ from pathlib import PurePath
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from cardionets_core.cohort.provenance import PATH
 from cardionets_core.config import Options
 
-_PATH = "<path>"
 _TEXT = "<text>"
 
 
@@ -61,7 +61,7 @@ def _words(annotation: Any) -> frozenset[str]:
 
 def _shown(value: Any, default: Any, words: frozenset[str]) -> Any:
     if isinstance(value, PurePath):
-        return _PATH
+        return PATH
     if isinstance(value, Options):
         return shown_options(value)
     if value is None or isinstance(value, bool | int | float):

@@ -19,6 +19,7 @@ from made_up_source import MADE_UP, REAL, MadeUp
 
 from cardionets_core.cohort import files, merge
 from cardionets_core.cohort.ids import key_path, read_key, record_id
+from cardionets_core.cohort.provenance import Provenance
 from cardionets_core.cohort.reader import open_cohort
 from cardionets_core.cohort.roles import RoleConfig
 from cardionets_core.cohort.writer import prepare
@@ -244,6 +245,32 @@ def test_resuming_with_other_options_is_refused_naming_them(tmp_path):
     with pytest.raises(CohortError, match=r"other options .*seed 3, now 4.*delete"):
         prepared(MadeUp(), out, seed=4)
     assert prepared(MadeUp(), out, seed=4, resume=False).resumed == 0
+
+
+def test_of_a_path_no_more_is_stored_than_that_it_was_given(tmp_path):
+    told = {"source": "/data/Quixworth", "tables": ["Zenobia.csv"], "list": None, "option": 1}
+    given = Provenance("made-up", config=told, paths=("source", "tables", "list"))
+    prepared(MadeUp(records=4), tmp_path / "c.h5", provenance=given)
+    with open_cohort(tmp_path / "c.h5") as cohort:
+        assert cohort.provenance["config"] == {
+            "source": "<path>",
+            "tables": ["<path>"],
+            "list": None,
+            "option": 1,
+        }
+    assert b"Quixworth" not in (tmp_path / "c.h5").read_bytes()
+
+
+def test_an_interrupted_run_is_not_taken_up_with_another_source(tmp_path):
+    out = tmp_path / "c.h5"
+    one, other = (
+        Provenance("made-up", config={"a": 1, "source": s}, paths=("source",)) for s in "12"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        prepared(MadeUp(), out, progress=interrupt_after(4), provenance=one)
+    with pytest.raises(CohortError, match=r"options \(config.source '1', now '2'\); use"):
+        prepared(MadeUp(), out, provenance=other)
+    assert prepared(MadeUp(), out, provenance=one).resumed == 4
 
 
 def test_resuming_needs_the_key_of_the_first_prepare(tmp_path):

@@ -169,10 +169,11 @@ def test_nobody_is_in_the_store_the_reports_the_logs_or_on_the_terminal(
     made_up, planted, archive, tmp_path, command, with_labels
 ):
     out = tmp_path / "out" / "cohort.h5"
+    archive = archive.rename(tmp_path / FOLDER)
     options = ["--table-units", "mV", "--table-rate-hz", "500"]
     if with_labels:
         options += ["--table-leads", ",".join(CANONICAL_LEADS)]
-        options += ["--labels", write_labels(made_up, planted, tmp_path / "labels.csv", archive)]
+        options += ["--labels", write_labels(made_up, planted, tmp_path / f"{FILE}.csv", archive)]
     prepare = ("prepare", "hospital", "--source", archive, *options, "--out", out, "--workers", "1")
     said = []
     for argv in ((*prepare, "--dry-run"), prepare, ("inspect", out)):
