@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ _DELIMITERS = (",", "\t", ";", "|")
 # Chinese hospitals export in GB18030, of which GBK and GB2312 are parts.
 _ENCODINGS = ("utf-8", "gb18030")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_UNREADABLE = (OSError, EOFError, UnicodeError, csv.Error, zlib.error)
+_UNREADABLE = (OSError, EOFError, UnicodeError, zlib.error)
+# Stands behind the last line of a file; in a quote that nobody closed it becomes a part of a cell.
+_END = "\0end"
 
 
 class Line(NamedTuple):
@@ -67,14 +70,20 @@ class Table:
         """Every row below the header; empty lines are passed over.
 
         Raises:
-            SourceError: If the file breaks off or is damaged, or a row has more cells than the
-                header.
+            SourceError: If the file breaks off or is damaged, a row has more cells than the
+                header, or a quote is opened and not closed.
         """
         with self._reader() as reader:
             next((cells for cells in reader if any(cells)), None)
             for cells in reader:
-                if not any(cells):
+                if not any(cells) or cells == [_END]:
                     continue
+                if cells[-1].endswith(_END):
+                    raise SourceError(
+                        f"{self.path.name}: a quote is opened and never closed, which hides the "
+                        "rows behind it; needed quotes in pairs: correct the cell that begins with "
+                        "one"
+                    )
                 if len(cells) > len(self.header) and any(cells[len(self.header) :]):
                     raise SourceError(
                         f"{self.path.name}, line {reader.line_num}: {len(cells)} cells under "
@@ -84,15 +93,27 @@ class Table:
                 yield Line(reader.line_num, padded[: len(self.header)])
 
     def place(self, *names: str) -> int | None:
-        """Place of the first of these columns that there is, in any case; None if there is none."""
+        """Place of the first of these columns that there is, in any case; None if there is none.
+
+        Raises:
+            SourceError: If it is there twice.
+        """
         lower = [heading.lower() for heading in self.header]
-        return next((lower.index(name.lower()) for name in names if name.lower() in lower), None)
+        found = next((name for name in names if name.lower() in lower), None)
+        if found is None:
+            return None
+        if lower.count(found.lower()) > 1:
+            raise SourceError(
+                f"{self.path.name}: column {found!r} is there {lower.count(found.lower())} times; "
+                "needed it once: remove or rename the others"
+            )
+        return lower.index(found.lower())
 
     def require(self, *names: str) -> int:
         """Place of the first of these columns that there is, in any case.
 
         Raises:
-            SourceError: If there is none.
+            SourceError: If there is none, or it is there twice.
         """
         found = self.place(*names)
         if found is None:
@@ -104,12 +125,16 @@ class Table:
 
     def _header(self) -> tuple[str, ...]:
         with self._reader() as reader:
-            cells = next((cells for cells in reader if any(cells)), [])
-        if not cells:
+            cells = next((cells for cells in reader if any(cells)), [_END])
+        if cells == [_END]:
             raise SourceError(f"{self.path.name}: an empty table; needed a row of headings")
         return tuple(cell.strip() for cell in cells)
 
     def _sample(self) -> bytes:
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            raise SourceError(
+                f"{self.path.name}: a pipe or device; needed a file, for it is read more than once"
+            )
         with _in_one_line(self.path), _opened(self.path) as file:
             return file.read(_SAMPLE_BYTES)
 
@@ -122,7 +147,7 @@ class Table:
             _opened(self.path) as file,
             io.TextIOWrapper(file, encoding=self._encoding, newline="") as text,
         ):
-            yield csv.reader(text, delimiter=self._delimiter)
+            yield csv.reader(itertools.chain(text, [_END]), delimiter=self._delimiter)
 
 
 def read_keys(path: Path) -> Iterator[str]:
@@ -189,6 +214,12 @@ def _opened(path: Path) -> io.BufferedReader:
 def _in_one_line(path: Path) -> Iterator[None]:
     try:
         yield
+    except csv.Error as error:
+        # Its words are the module's own, and never those of a cell.
+        raise SourceError(
+            f"{path.name}: its cells cannot be told apart ({error}); needed delimited text: is a "
+            "quote out of place?"
+        ) from None
     except _UNREADABLE as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else ""
         raise SourceError(

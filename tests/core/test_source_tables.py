@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import pytest
 
@@ -40,6 +41,38 @@ def test_more_cells_than_headings_are_refused_with_their_line(tmp_path):
     path.write_text("a,b\n1,2\n1,2,3\n")
     with pytest.raises(SourceError, match=r"t\.csv, line 3: 3 cells under 2 headings"):
         cells(Table(path))
+
+
+@pytest.mark.parametrize("tail", ["", "\n"])
+def test_a_quote_that_nobody_closes_hides_no_rows(tmp_path, tail):
+    path = tmp_path / "t.csv"
+    path.write_text(f'a,b\n1,"2\n3,4\n5,6{tail}')
+    with pytest.raises(SourceError, match="a quote is opened and never closed"):
+        cells(Table(path))
+    path.write_text(f'a,b\n1,2\n3,"4"{tail}')
+    assert cells(Table(path)) == [("1", "2"), ("3", "4")]
+
+
+def test_a_cell_without_end_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n1,{'x' * ((1 << 24) + 1)}\n")
+    with pytest.raises(SourceError, match=r"t\.csv: its cells cannot be told apart \(field larger"):
+        cells(Table(path))
+
+
+def test_a_needed_column_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("file,label,Label,x,x\n1,2,3,4,5\n")
+    table = Table(path)
+    with pytest.raises(SourceError, match=r"column 'label' is there 2 times; needed it once"):
+        table.place("label")
+    assert table.require("file") == 0
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(SourceError, match="a pipe or device; needed a file"):
+        Table(tmp_path / "t.csv")
 
 
 def test_gzipped_tables_are_read(tmp_path):
