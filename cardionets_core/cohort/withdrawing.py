@@ -223,13 +223,13 @@ def _rewrite(target: Path, temporary: Path, found: Withdrawal) -> Rewritten:
     return Rewritten(plan.rows, len(plan.persons), content_hash, other_names, len(reports))
 
 
-def _reports(cohorts: Iterable[Path]) -> list[Path]:
-    """Reports that ``prepare`` wrote beside cohorts."""
-    return [
-        report
+def _reports(cohorts: Iterable[Path]) -> set[Path]:
+    """Reports that ``prepare`` wrote beside cohorts, each once however a cohort is named."""
+    return {
+        report.parent.resolve() / report.name
         for cohort in cohorts
         for report in cohort.parent.glob(f"{glob.escape(cohort.name)}.report.*")
-    ]
+    }
 
 
 def _attributes(base: Mapping[str, Any], subjects: int) -> dict[str, str | int | bool]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -239,6 +240,13 @@ def test_rights_are_kept_and_other_names_of_the_old_file_told(path, tmp_path):
     os.link(path, tmp_path / "also.h5")
     assert withdraw(path, "person-0").other_names == 1
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_reports_of_a_cohort_named_from_its_own_folder_go_with_it(path, monkeypatch):
+    path.with_name("c.h5.report.json").write_text("record 12ab was left out")
+    monkeypatch.chdir(path.parent)
+    assert withdraw(Path(path.name), "person-0").reports == 1
+    assert sorted(p.name for p in path.parent.iterdir()) == ["c.h5", "c.h5.key"]
 
 
 def test_reports_of_the_old_cohort_go_with_it(path):
