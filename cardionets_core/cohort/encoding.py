@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from cardionets_core.errors import CohortError
 from cardionets_core.interfaces import Diagnosis, Subject
 
 _FIELD_ROW = {field_id: row for row, field_id in enumerate(FIELD_IDS)}
+# What is larger is no measurement, and would be infinite as it is stored.
+_LARGEST_PHENOTYPE = 1e30
 _ICD10 = re.compile(rf"[A-Z][0-9A-Z]{{1,{layout.ICD10_BYTES - 1}}}")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -123,7 +124,7 @@ def _phenotypes(phenotypes: Mapping[int, float]) -> NDArray[np.float32]:
                 f"found a phenotype of field {field_id}; needed one of {FIELD_IDS[0]} "
                 f"to {FIELD_IDS[-1]}; other numbers belong into the attributes"
             )
-        values[_FIELD_ROW[field_id]] = value if math.isfinite(value) else np.nan
+        values[_FIELD_ROW[field_id]] = value if abs(value) <= _LARGEST_PHENOTYPE else np.nan
     return values
 
 

@@ -46,6 +46,25 @@ def folder_of(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
+def refuse_foreign(out: Path) -> None:
+    """Refuse a folder of that name that holds something else: it would be gone in the end.
+
+    Raises:
+        CohortError: If it does, or if it is no folder.
+    """
+    folder = folder_of(out)
+    if not folder.exists():
+        return
+    ours = ("lock", "plan.json")
+    if not folder.is_dir() or not all(
+        path.name.startswith(ours) or ".h5" in path.name for path in folder.iterdir()
+    ):
+        raise CohortError(
+            f"{folder} is in the way: blocks of {out.name} go into a folder of that name, and it "
+            "holds something else; move it, or choose another name"
+        )
+
+
 def remove_leftover(out: Path) -> None:
     """Remove a folder whose cohort was finished, but that a kill kept from being removed."""
     plan = _stored_plan(folder_of(out))

@@ -32,6 +32,7 @@ from cardionets_core.cohort.partial import (
     Partial,
     folder_of,
     leaving_nothing_of_nothing,
+    refuse_foreign,
     remove_leftover,
     take_up,
 )
@@ -122,6 +123,7 @@ def prepare(
     making = Making(Path(out), seed, roles or RoleConfig(), provenance, existing)
     remove_leftover(making.out)
     base = making.base()
+    refuse_foreign(making.out)
     with disk_errors_in_one_line(making.out):
         folder_of(making.out).mkdir(parents=True, exist_ok=True)
     with only_one(folder_of(making.out), making.out), leaving_nothing_of_nothing(making.out):

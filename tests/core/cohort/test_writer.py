@@ -221,6 +221,31 @@ def test_what_is_no_cohort_is_never_replaced(tmp_path, existing):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["labels.csv", "other.h5", "pipe"]
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_not_ours_in_the_place_of_the_blocks_stays(tmp_path, kind):
+    mine = tmp_path / "c.h5.partial"
+    if kind == "folder":
+        mine.mkdir()
+        mine /= "notes.txt"
+    mine.write_text("mine")
+    with pytest.raises(CohortError, match=r"c\.h5\.partial is in the way"):
+        prepared(MadeUp(), tmp_path / "c.h5")
+    assert mine.read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.h5.partial"]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_phenotypes_that_are_no_measurements_are_missing(tmp_path):
+    class Absurd(MadeUp):
+        def read(self, ref):
+            absurd = {24100: 1e300, 24101: -np.inf, 24102: np.nan, 24103: 51.5}
+            return replace(super().read(ref), phenotypes=absurd)
+
+    with open_cohort(prepared(Absurd(records=2), tmp_path / "c.h5").path) as cohort:
+        assert np.isnan(cohort.phenotypes[:, :3]).all()
+        assert cohort.phenotypes[:, 3].tolist() == [51.5, 51.5]
+
+
 def test_a_damaged_cohort_can_be_replaced(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=2), out)
