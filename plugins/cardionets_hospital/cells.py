@@ -12,6 +12,10 @@ UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 LONGEST_LABEL = 64
 MOST_CODES = 300
 _OLDEST_YEARS = 130
+# No measurement is larger, and squares of smaller ones can be summed.
+_LARGEST_NUMBER = 1e30
+# Years of ECGs; others are slips, which would put a person's records into the wrong order.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
 # In full; of the Chinese edition I42.000x001 the national extension is cut off.
 _ICD10 = re.compile(r"([A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{0,4})?)(?:X\d{3})?[+*!]?", re.ASCII)
 _SEXES: dict[str, Literal["female", "male"]] = {
@@ -73,7 +77,7 @@ def number_of(cell: str) -> float | None:
         number = float(plain(cell).replace(",", "."))
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= _LARGEST_NUMBER:
         raise CellError("needed a number, or nothing")
     return number
 
@@ -151,6 +155,8 @@ def moment_of(cell: str) -> datetime | None:
         if match := pattern.fullmatch(plain(cell)):
             try:
                 year, month, day, hour, minute, second = map(int, match.groups("0"))
+                if not _FIRST_YEAR <= year <= _LAST_YEAR:
+                    break
                 return datetime(year, month, day, hour, minute, second)
             except ValueError:
                 break

@@ -189,6 +189,8 @@ class _Reader:
         person = line.cells[self._person].strip()
         if cells.is_unknown(person):
             raise cells.CellError("no patient_id; a record of nobody could be in two splits")
+        if len(person.splitlines()) > 1:
+            raise cells.CellError("patient_id goes over several lines; is a quote out of place?")
         file = self._find(line.cells[self._file].strip())
         self.labels.astray += file is None
         acquired = self._cell(line, "acquired_at", cells.moment_of)

@@ -159,6 +159,7 @@ def make_listing(config: HospitalConfig) -> Listing:
         return Listing(archive, None, config)
     labels = read_labels(config.labels, archive)
     database = archive.database
+    _require_a_record(database, config)
     _require_one_split_each(database, config.labels.name)
     _warn_of_look_alikes(database, config.labels.name)
     if config.ecgs_per_person != "all":
@@ -167,6 +168,17 @@ def make_listing(config: HospitalConfig) -> Listing:
     direction, which = _WHICH[config.ecgs_per_person]
     database.executescript(_TAKEN.format(direction=direction, which=which))
     return Listing(archive, labels, config)
+
+
+def _require_a_record(database: sqlite3.Connection, config: HospitalConfig) -> None:
+    """A table of another archive, or of other names, is told of at once."""
+    rows, files = database.execute("SELECT COUNT(*), COUNT(file) FROM rows").fetchone()
+    if files or config.unlisted == "include" or config.labels is None:
+        return
+    raise SourceError(
+        f"{config.labels.name}: none of its {rows} rows names an ECG below the source; needed the "
+        "column file as paths below the source, or as file names: is it the right table?"
+    )
 
 
 def _require_one_split_each(database: sqlite3.Connection, name: str) -> None:

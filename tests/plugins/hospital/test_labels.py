@@ -245,6 +245,9 @@ def test_without_dates_of_a_persons_ecgs_the_first_cannot_be_told(labelled):
         ("acquired_at", "2024-02-30", "column acquired_at: needed a date"),
         ("24100", "large", "column 24100: needed a number"),
         ("24100", "inf", "column 24100: needed a number"),
+        ("24100", "-1e39", "column 24100: needed a number"),
+        ("acquired_at", "1024-01-01", "column acquired_at: needed a date"),
+        ("acquired_at", "9999-12-31", "column acquired_at: needed a date"),
         ("label", "x" * 65, "column label: needed a label of up to 64 characters"),
     ],
 )
@@ -272,6 +275,9 @@ def test_many_bad_lines_are_counted_and_some_named(labelled):
         (("file,patient_id", "a/r0.csv,"), "line 2: no patient_id"),
         (("file,patient_id", "a/r0.csv,1", "r0.csv,1"), "line 3: names the same record as line 2"),
         (("file,patient_id", "a/r0.csv,1,2,3"), "line 2: 4 cells under 2 headings"),
+        (("file,patient_id", 'a/r0.csv,"1', 'b/r1.csv,2"'), "line 3: patient_id goes over several"),
+        (("file,patient_id",), "none of its 0 rows names an ECG below the source"),
+        (("file,patient_id", "x.csv,1", "y.csv,2"), "none of its 2 rows names an ECG below the"),
     ],
 )
 def test_tables_that_cannot_be_used_are_one_clear_line(labelled, lines, told):
