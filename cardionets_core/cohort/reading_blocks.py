@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -54,7 +61,7 @@ def run_blocks(dataset: Dataset, blocks: Iterable[Block], pool: Pool) -> Iterato
 
     Raises:
         PluginError: If the dataset cannot be sent to workers.
-        CohortError: If a worker dies, or a block cannot be written.
+        CohortError: If a worker or the cluster is lost, or a block cannot be written.
     """
     if pool.executor is None:
         for block in blocks:
@@ -70,12 +77,20 @@ def run_blocks(dataset: Dataset, blocks: Iterable[Block], pool: Pool) -> Iterato
                 yield from (future.result() for future in done)
         for future in pending:
             yield future.result()
-    except BrokenProcessPool as error:
+    except Exception as error:
+        if not _is_of_lost_workers(error):
+            raise
         raise CohortError(
-            "a worker process died while reading, perhaps for want of memory, or because a script "
-            "calls this outside of: if __name__ == '__main__'; finished blocks are kept: run the "
-            "same again to resume, with fewer workers"
+            "a worker process died while reading, perhaps for want of memory, or the cluster went "
+            "away, or a script calls this outside of: if __name__ == '__main__'; finished blocks "
+            "are kept: run the same again to resume, with fewer workers"
         ) from error
+
+
+def _is_of_lost_workers(error: Exception) -> bool:
+    """Whether it is the executor that failed, and not what it ran; Dask has its own errors."""
+    ours = isinstance(error, BrokenExecutor | CancelledError)
+    return ours or type(error).__module__.partition(".")[0] == "distributed"
 
 
 def _require_picklable(dataset: Dataset) -> None:

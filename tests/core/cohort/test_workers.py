@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +23,7 @@ from made_up_source import MADE_UP, MadeUp
 
 from cardionets_core.cohort.ids import key_path
 from cardionets_core.cohort.writer import prepare
+from cardionets_core.errors import CohortError
 
 RECORDS, PER_BLOCK = 14, 3
 
@@ -82,3 +90,45 @@ def test_workers_with_another_working_folder_write_where_the_caller_means(tmp_pa
         )
     assert (tmp_path / "c.h5").is_file()
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+class KilledWorker(Exception):  # noqa: N818 - the name is Dask's
+    """What Dask raises where a worker died several times over a task."""
+
+    __module__ = "distributed.scheduler"
+
+
+class Lost(Executor):
+    """A cluster that goes away over the second block."""
+
+    def __init__(self, error):
+        self.error, self.blocks = error, 0
+
+    def submit(self, fn, /, *args):
+        done = Future()
+        self.blocks += 1
+        if self.blocks > 1:
+            done.set_exception(self.error)
+        else:
+            done.set_result(fn(*args))
+        return done
+
+
+@pytest.mark.parametrize("error", [CancelledError(), KilledWorker("tcp://one"), BrokenExecutor()])
+def test_a_cluster_that_goes_away_is_one_clear_error_and_what_is_done_is_kept(tmp_path, error):
+    making = {"seed": 3, "provenance": MADE_UP, "block_records": PER_BLOCK}
+    with pytest.raises(CohortError, match=r"or the cluster went away.*resume"):
+        prepare(MadeUp(records=2 * PER_BLOCK), tmp_path / "c.h5", executor=Lost(error), **making)
+    report = prepare(MadeUp(records=2 * PER_BLOCK), tmp_path / "c.h5", **making)
+    assert report.resumed == PER_BLOCK
+
+
+def test_a_bug_in_a_worker_is_not_taken_for_a_lost_one(tmp_path):
+    making = {"seed": 3, "provenance": MADE_UP, "block_records": PER_BLOCK}
+    with pytest.raises(ZeroDivisionError):
+        prepare(
+            MadeUp(records=2 * PER_BLOCK),
+            tmp_path / "c.h5",
+            executor=Lost(ZeroDivisionError()),
+            **making,
+        )
