@@ -162,22 +162,13 @@ def read_keys(path: Path) -> Iterator[str]:
         yield line.cells[0].strip()
 
 
-@contextmanager
-def private_database() -> Iterator[sqlite3.Connection]:
-    """An empty SQLite database on disk that nobody else can open and that is gone afterwards.
+def new_private_database() -> sqlite3.Connection:
+    """An empty SQLite database on disk that nobody else can open, and that is gone once closed.
 
     For looking rows up by key without holding a table in memory. It lies where temporary files lie
-    (``SQLITE_TMPDIR``, ``TMPDIR``) and takes about the room of what is put into it.
+    (``SQLITE_TMPDIR``, ``TMPDIR``) and takes about the room of what is put into it. To be closed by
+    the caller, or with the process.
     """
-    connection = new_private_database()
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def new_private_database() -> sqlite3.Connection:
-    """As ``private_database``, to be closed by the caller, or with the process."""
     # An empty name is SQLite's own way to ask for a temporary file that is deleted on closing.
     connection = sqlite3.connect("")
     connection.execute("PRAGMA journal_mode = OFF")

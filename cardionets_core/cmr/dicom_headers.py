@@ -7,10 +7,8 @@ Synchronization).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cardionets_core.cmr.cine import MOST_FRAMES
@@ -21,10 +19,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _KEYWORDS = (
-    "AcquisitionDate",
     "CardiacNumberOfImages",
     "Columns",
-    "ContentDate",
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "InstanceNumber",
@@ -35,15 +31,11 @@ _KEYWORDS = (
     "RescaleSlope",
     "Rows",
     "SOPInstanceUID",
-    "SeriesDate",
     "SeriesDescription",
     "SeriesInstanceUID",
     "SharedFunctionalGroupsSequence",
-    "StudyDate",
     "TriggerTime",
 )
-_DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
-_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})", re.ASCII)
 
 
 class FrameHeader(NamedTuple):
@@ -81,7 +73,6 @@ class CineHeader:
         rows: Of each frame.
         columns: Of each frame.
         cardiac_images: Frames of the heart beat, if it says so.
-        acquired_on: Day of acquisition, if it says so.
         frames: Its frames, in the order of the file.
     """
 
@@ -91,7 +82,6 @@ class CineHeader:
     rows: int
     columns: int
     cardiac_images: int | None
-    acquired_on: date | None
     frames: tuple[FrameHeader, ...]
 
 
@@ -120,7 +110,6 @@ def read_cine_header(file: BinaryIO) -> CineHeader:
             rows=rows,
             columns=columns,
             cardiac_images=_whole(dataset, "CardiacNumberOfImages"),
-            acquired_on=_acquired_on(dataset),
             frames=tuple(_frames(dataset, count)),
         )
 
@@ -201,14 +190,3 @@ def _numbers(values: object, count: int) -> tuple[float, ...] | None:
 def _pair(values: object) -> tuple[float, float] | None:
     found = _numbers(values, 2)
     return None if found is None else (found[0], found[1])
-
-
-def _acquired_on(dataset: Dataset) -> date | None:
-    for keyword in _DATES:
-        match = _DATE.fullmatch(str(dataset.get(keyword) or "").strip())
-        try:
-            if match:
-                return date(*(int(part) for part in match.groups()))
-        except ValueError:
-            continue
-    return None

@@ -78,12 +78,10 @@ class Labels:
 
     Attributes:
         numeric: Every label is a number.
-        has_cmr: There is a column of paired CMR.
         astray: Rows that name no ECG below the source.
     """
 
     numeric: bool = True
-    has_cmr: bool = False
     astray: int = 0
     _classes: set[str] = field(default_factory=set)
 
@@ -172,7 +170,7 @@ class _Reader:
     """Reads the rows of one table."""
 
     def __init__(self, table: Table, archive: Archive) -> None:
-        self.labels = Labels(has_cmr=table.place("cmr_path") is not None)
+        self.labels = Labels()
         self._archive = archive
         self._file = table.require("file")
         self._person = table.require("patient_id")

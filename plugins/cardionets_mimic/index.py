@@ -46,7 +46,7 @@ FROM record JOIN label USING (study) WHERE label.fold IS NOT NULL GROUP BY recor
 CREATE UNIQUE INDEX fold_subject ON fold (subject);
 """
 _ROWS = """
-SELECT record.subject, record.record, record.path, record.problem, label.study IS NOT NULL,
+SELECT record.subject, record.record, record.path, record.problem,
     label.subject, label.sex, label.age_years, label.codes, label.attributes, label.problem,
     measurement.attributes, fold.lowest, fold.highest
 FROM listed JOIN record USING (row)
@@ -63,7 +63,6 @@ class Joined(NamedTuple):
     record: str
     path: str
     problem: str | None
-    labelled: bool
     label_subject: str | None
     sex: Literal["female", "male"] | None
     age_years: float | None

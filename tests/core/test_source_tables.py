@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+from contextlib import closing
 
 import pytest
 
 from cardionets_core.errors import SourceError
-from cardionets_core.source_tables import Table, private_database, read_keys
+from cardionets_core.source_tables import Table, new_private_database, read_keys
 
 
 def cells(table):
@@ -123,7 +124,7 @@ def test_lists_of_keys_need_no_heading(tmp_path):
 
 def test_a_private_database_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
-    with private_database() as database:
+    with closing(new_private_database()) as database:
         database.execute("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT)")
         rows = ((str(n), "x" * 200) for n in range(60_000))
         database.executemany("INSERT INTO t VALUES (?, ?)", rows)

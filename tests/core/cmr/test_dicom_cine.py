@@ -6,7 +6,6 @@ import re
 import sys
 import traceback
 import warnings
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -322,10 +321,10 @@ def test_absurd_sizes_are_refused_before_anything_is_made_of_them(change):
     assert peak < 4 << 20
 
 
-def test_the_header_tells_series_day_and_frames_without_the_patient():
+def test_the_header_tells_series_and_frames_without_day_and_patient():
     header = read_cine_header(io.BytesIO(made_up.files_of(CINE)[4]))
     assert header.series_name == "cine_segmented_lax_4ch"
-    assert header.acquired_on == date(2015, 8, 30)
+    assert "2015" not in repr(header)
     assert (header.rows, header.columns, header.cardiac_images) == (40, 48, 10)
     (frame,) = header.frames
     assert (frame.trigger_ms, frame.number) == (80.0, 5)
