@@ -2,9 +2,11 @@
 
 Pictures are shown as scanners show them: of a transversal slice the patient's left is on the right
 and the back is below; of a coronal one the left is on the right and the feet are below; of a
-sagittal one the back is on the right and the feet are below. Oblique slices count as what they are
-nearest to. DICOM files are stored so by scanners already; NIfTI files are stored as their
-converter liked.
+sagittal one the back is on the right and the feet are below. Oblique slices count as transversal
+unless they stand nearly upright, and then as what they are nearest to: 4-chamber planes of steep
+hearts are nearer to a coronal or sagittal plane than to a transversal one, and would otherwise be
+mirrored or transposed against those of other people. DICOM files are stored so by scanners
+already; NIfTI files are stored as their converter liked.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ _LEFT, _BACK, _FEET = np.eye(3) * [1, 1, -1]
 # Right and down of the picture, by the patient axis that the slice is across.
 _SHOWN = ((_BACK, _FEET), (_LEFT, _FEET), (_LEFT, _BACK))
 _SHORTEST = 0.5
+# Cosine of 70 degrees between a slice and a transversal one.
+_UPRIGHT = 0.34
 
 
 class Turn(NamedTuple):
@@ -59,8 +63,9 @@ def turn_to_shown(right: NDArray[np.float64], down: NDArray[np.float64]) -> Turn
     across = np.abs(np.cross(right, down))
     if not np.isfinite(across).all() or np.linalg.norm(across) < _SHORTEST:
         return Turn()
-    shown_right, shown_down = _SHOWN[int(np.argmax(across))]
-    swap = bool(abs(right @ shown_right) < abs(down @ shown_right))
+    shown_right, shown_down = _SHOWN[2 if across[2] > _UPRIGHT else int(np.argmax(across))]
+    as_stored = abs(right @ shown_right) + abs(down @ shown_down)
+    swap = bool(as_stored < abs(down @ shown_right) + abs(right @ shown_down))
     if swap:
         right, down = down, right
     return Turn(swap, bool(down @ shown_down < 0), bool(right @ shown_right < 0))

@@ -33,6 +33,24 @@ def test_a_picture_as_scanners_show_it_stays_and_any_other_is_turned_back(right,
         assert turn.of_spacing((1.0, 2.0)) == ((2.0, 1.0) if turn.swap else (1.0, 2.0))
 
 
+def test_four_chamber_planes_of_differently_lying_hearts_are_shown_alike():
+    rng = np.random.default_rng(0)
+    nearest = set()
+    for _ in range(500):
+        # From base to apex, to the left, the front and the feet; and from right to left ventricle.
+        apex, across = rng.normal((0.6, -0.6, -0.5), 0.15), rng.normal((0.6, 0.7, -0.3), 0.15)
+        normal = np.cross(apex, across)
+        normal /= np.linalg.norm(normal)
+        nearest.add(int(np.argmax(np.abs(normal))))
+        right = LEFT - (LEFT @ normal) * normal
+        right /= np.linalg.norm(right)
+        down = np.cross(normal, right)
+        assert turn_to_shown(right, down) == Turn()
+        assert turn_to_shown(-right, down) == Turn(flip_columns=True)
+        assert turn_to_shown(down, right) == Turn(swap=True)
+    assert nearest == {0, 1, 2}
+
+
 @pytest.mark.parametrize("right", [np.zeros(3), np.array([np.nan, 0, 0]), BACK])
 def test_axes_that_are_no_directions_turn_nothing(right):
     assert turn_to_shown(right, BACK) == Turn()
