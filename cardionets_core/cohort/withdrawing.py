@@ -38,6 +38,8 @@ from cardionets_core.source_tables import read_keys
 _LOOKED_AT_BYTES = 1 << 16
 _NEGATIVE = re.compile(r"-\d+(\.\d*)?")
 _DIGIT = re.compile(r"\d")
+# What a data frame makes of a list with a gap.
+_WHOLE_AS_FRACTION = re.compile(r"\A(\d+)\.0+\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ def read_list(path: Path) -> list[str]:
     """The source's ids on a list of people who withdrew, a line each.
 
     Empty and negative ones are passed over: biobanks write them over ids that are gone. So is a
-    heading: a first line without a digit above lines that all have one.
+    heading: a first line without a digit above lines that all have one. ``1234567.0`` is 1234567.
 
     Raises:
         SourceError: If the list is missing, cannot be read, or holds no id.
@@ -105,6 +107,7 @@ def read_list(path: Path) -> list[str]:
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); make it readable") from None
     keys = [] if is_blank else list(read_keys(path))
+    keys = [_WHOLE_AS_FRACTION.sub(r"\1", key) for key in keys]
     found = list(dict.fromkeys(key for key in keys if key and not _NEGATIVE.fullmatch(key)))
     if found and [key for key in found if not _DIGIT.search(key)] == found[:1]:
         del found[0]

@@ -307,6 +307,12 @@ def test_a_list_is_read_with_its_quirks(tmp_path, data):
     assert read_list(path) == ["person-0", "person-4"]
 
 
+def test_ids_that_a_data_frame_wrote_as_fractions_are_whole(tmp_path):
+    path = tmp_path / "w.csv"
+    path.write_text("eid\n1234567.0\n-1.0\n\n2345678.00\n1.5.0\n")
+    assert read_list(path) == ["1234567", "2345678", "1.5.0"]
+
+
 def test_ids_without_digits_are_ids(tmp_path):
     path = tmp_path / "w.csv"
     path.write_text("anna\nbert\n7\n")
