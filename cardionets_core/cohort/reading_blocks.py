@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -14,7 +16,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from typing import NamedTuple
 
 from cardionets_core.cohort.shards import Block, read_and_write
@@ -40,12 +42,30 @@ def workers_or(executor: Executor | None, workers: int) -> Iterator[Executor | N
     if executor is not None or workers <= 1:
         yield executor
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_the_parent
+    ) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _end_with_the_parent() -> None:
+    """Let a worker end when whoever started it was killed; else it would wait for work for ever.
+
+    Nothing is lost: blocks are put in place whole.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with the parent", daemon=True).start()
 
 
 def run_blocks(dataset: Dataset, blocks: Iterable[Block], pool: Pool) -> Iterator[int]:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,30 @@ def test_killed_prepare_resumes_to_the_same_content_without_reading_again(tmp_pa
     with open_cohort(cohort_path) as uninterrupted:
         assert report.content_hash == uninterrupted.content_hash
     assert not (tmp_path / "c.h5.partial").exists()
+
+
+def test_workers_of_a_killed_prepare_end_with_it(tmp_path):
+    killed = run_in_subprocess(f"""
+        import os, signal
+        from cardionets_core.cohort.writer import prepare
+        from made_up_source import MADE_UP, MadeUp
+
+        def kill(done, total):
+            from multiprocessing import active_children
+            print(*(child.pid for child in active_children()), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if __name__ == "__main__":
+            prepare(MadeUp(), {str(tmp_path / "c.h5")!r}, seed=3, provenance=MADE_UP,
+                    block_records=2, workers=2, progress=kill)
+    """)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    workers = [int(pid) for pid in killed.stdout.split()]
+    assert workers
+    end = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 def test_killed_while_putting_together_resumes_and_leaves_the_old_file_meanwhile(
