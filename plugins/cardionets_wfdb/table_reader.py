@@ -213,10 +213,13 @@ def _record(
     rows = values.T if by_column else _leads_by_samples(values, len(names))
     if not rows.size:
         raise EcgError("the table has no samples; needed one row per sample")
-    return EcgRecord(
-        signal_mv=np.ascontiguousarray(
+    with np.errstate(over="ignore"):
+        # The verdict on quality tells of values without end.
+        signal_mv = np.ascontiguousarray(
             np.asarray(rows, dtype=np.float64) * mv_per_unit, dtype=np.float32
-        ),
+        )
+    return EcgRecord(
+        signal_mv=signal_mv,
         leads=tuple(names),
         sampling_rate_hz=rate_hz,
     )

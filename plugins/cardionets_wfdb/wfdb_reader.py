@@ -33,6 +33,8 @@ _USUAL_ENDINGS = (".dat", ".mat")
 # Bytes per sample of the formats whose files have a size that can be told from the header.
 _BYTES_PER_SAMPLE = {"8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"212": 1.5}
+# Behind it may stand the frequency of a counter, and that counter's first value.
+_RATE = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:/\S*)?")
 _UNREADABLE = (
     AttributeError,
     IndexError,
@@ -99,8 +101,11 @@ def read_with_comments(
     rows = _lead_rows(header, leads)
     mv = np.array([_mv_per_unit(header.units[row], units) for row in rows.values()])
     physical = _read_signals(header_path, header)[:, list(rows.values())].T
+    with np.errstate(over="ignore"):
+        # A gain of next to nothing makes values without end, which the verdict on quality tells.
+        signal_mv = np.ascontiguousarray(physical * mv[:, None], dtype=np.float32)
     ecg = EcgRecord(
-        signal_mv=np.ascontiguousarray(physical * mv[:, None], dtype=np.float32),
+        signal_mv=signal_mv,
         leads=tuple(rows),
         sampling_rate_hz=rate_hz,
         acquired_at=_acquired_at(header),
@@ -131,6 +136,10 @@ def _check_record_line(head: bytes, *, rate_declared: bool) -> None:
     if len(fields) < 3 and not rate_declared:
         raise SamplingRateError(
             "the WFDB header states no sampling rate; declare sampling_rate_hz=..."
+        )
+    if len(fields) > 2 and not _RATE.fullmatch(fields[2]):
+        raise SamplingRateError(
+            "the sampling rate in the WFDB header is no plain number; needed Hz: correct the header"
         )
 
 

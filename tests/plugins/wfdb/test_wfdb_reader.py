@@ -151,6 +151,8 @@ def test_a_checksum_of_zero_is_one_that_was_not_computed(write_record, counts):
     [
         ("rec1 12 0 500", SamplingRateError, "states 0 Hz"),
         ("rec1 12", SamplingRateError, "states no sampling rate"),
+        ("rec1 12 nan 500", SamplingRateError, "is no plain number"),
+        ("rec1 12 5e2 500", SamplingRateError, "is no plain number"),
         ("rec1 twelve 500 500", EcgError, "cannot be understood"),
         ("rec1", EcgError, "no record line"),
         ("rec1 11 500 500", EcgError, "announces 11 signals and describes 12"),
@@ -162,6 +164,17 @@ def test_a_checksum_of_zero_is_one_that_was_not_computed(write_record, counts):
 def test_a_broken_record_line_is_one_clear_error(write_record, counts, record_line, error, message):
     with pytest.raises(error, match=message):
         read(write_record(counts, record_line=record_line))
+
+
+def test_a_rate_may_name_that_of_a_counter_too(write_record, counts):
+    record_line = "rec1 12 500/1000(-3) 500"
+    assert read(write_record(counts, record_line=record_line)).sampling_rate_hz == 500
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_gain_of_next_to_nothing_is_no_warning(write_record, counts):
+    record = read(write_record(counts, gain="1e-300(0)"))
+    assert not np.isfinite(record.signal_mv).all()
 
 
 @pytest.mark.parametrize(
