@@ -43,6 +43,8 @@ _TITLES = {
     "date of first in-patient diagnosis - icd10": CODE_DATES,
 } | {phenotype.name.lower(): phenotype.field_id for phenotype in PHENOTYPES}
 _WHOLE_LIST = -1
+# Ten times what field 41270 has; a row is as long as the largest index says.
+_MOST_VALUES = 3000
 
 
 class _Heading(NamedTuple):
@@ -175,5 +177,10 @@ def _array(places: dict[int, int], number: int, shown: str) -> Array | None:
     if _WHOLE_LIST in places and len(places) > 1:
         raise SourceError(
             f"{shown}: field {number} both as a list and spread over columns; needed one of them"
+        )
+    if places and max(places) >= _MOST_VALUES:
+        raise SourceError(
+            f"{shown}: field {number} with an array index of {_MOST_VALUES} or more; needed those "
+            "of UK Biobank, from 0 on"
         )
     return Array(places) if places else None

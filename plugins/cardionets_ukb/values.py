@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ].*)?", re.ASCII)
 # Dates such as 1900-01-01 stand for "unknown" in several fields of UK Biobank, this one too.
 _FIRST_YEAR, _PLACEHOLDER = 1910, date(2037, 7, 7)
+_LAST_YEAR = 2099
 _OLDEST_YEARS = 130
 _CODE = re.compile(r"[A-Z]\d[0-9A-Z][0-9X]{0,4}", re.ASCII)
 # Nodes of coding 19 above the codes: chapters, and blocks such as I20-I25.
@@ -84,6 +85,8 @@ def day(cell: str) -> int | None:
     if match is None:
         raise ValueError("no date")
     found = date(*(int(part) for part in match.groups()))
+    if found.year > _LAST_YEAR:
+        raise ValueError("no date")
     is_dummy = found.year < _FIRST_YEAR or found == _PLACEHOLDER
     return None if is_dummy else found.toordinal()
 

@@ -147,6 +147,7 @@ def test_arrays_pair_by_index_whatever_the_order_of_columns(table):
      (("eid", "f.eid", "31-0.0"), "several columns of participants' ids"),
      (("eid", "53-3.0"), "none of the 2 columns is needed"),
      (("eid", "31-0.0", "p31"), "two columns of field 31"),
+     (("eid", "53-2.0", "41270-0.999999999", "41280-0.0"), "field 41270 with an array index of"),
      (("eid", "p53_i2", "p41270", "p41270_a0", "p41280_a0"), "as a list and spread over"),
      (("eid", "53-2.0", "41270-0.0"), "without their dates"),
      (("eid", "31-0.0", "41270-0.0", "41280-0.0"), "without the date of the visit")],

@@ -46,7 +46,8 @@ def test_days_that_stand_for_no_day_are_missing(cell, read):
     assert values.day(cell) == (None if read is None else read.toordinal())
 
 
-@pytest.mark.parametrize("cell", ["05/03/2016", "20160305", "2016-13-05", "2016-02-30", "2016"])
+@pytest.mark.parametrize("cell", ["05/03/2016", "20160305", "2016-13-05", "2016-02-30", "2016",
+                                  "9999-12-31"])  # fmt: skip
 def test_what_is_no_day_is_told(cell):
     with pytest.raises(ValueError, match=r"no date|month|day"):
         values.day(cell)
