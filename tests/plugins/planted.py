@@ -93,8 +93,11 @@ def _value_contents(values: np.ndarray) -> Iterator[bytes]:
         for text in texts:
             yield from _unescaped(text)
         return
-    yield values.tobytes()
-    if values.dtype.kind in "iuf" and values.size < 1 << 16:
+    is_number = values.dtype.kind in "iuf"
+    if not is_number or values.itemsize == 1:
+        # Samples of 49, 48, 48 are the UTF-16 text "100", and nobody's.
+        yield values.tobytes()
+    if is_number and values.size < 1 << 16:
         yield "\n".join(f"{value:.0f}" for value in values.reshape(-1).tolist()).encode()
 
 
