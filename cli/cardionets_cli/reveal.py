@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,15 @@ from cardionets_cli.console import err
 
 if TYPE_CHECKING:
     from cardionets_core.cohort.preparing import PrepareRequest
+
+
+# A spreadsheet runs what begins like this; a negative number is no harm.
+_FORMULA = re.compile(r"[=+\-@\t\r](?!\d+$)", re.ASCII)
+
+
+def _no_formula(cell: str | None) -> str | None:
+    """A cell with an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{cell}" if cell and _FORMULA.match(cell) else cell
 
 
 def print_revealed(request: PrepareRequest, key_file: Path) -> None:
@@ -38,7 +48,7 @@ def print_revealed(request: PrepareRequest, key_file: Path) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     try:
         writer.writerow((*HEADINGS, REASON_HEADING)[:columns])
-        writer.writerows(entry[:columns] for entry in revealed)
+        writer.writerows(map(_no_formula, entry[:columns]) for entry in revealed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough; Python must not complain again when it ends.

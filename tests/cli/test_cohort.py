@@ -162,6 +162,21 @@ def test_reveal_maps_ids_back_and_warns(command, path, revealed, tmp_path):
     assert not (tmp_path / "none.h5").exists()
 
 
+def test_reveal_writes_nothing_that_a_spreadsheet_would_run(command, tmp_path):
+    (tmp_path / "archive").mkdir()
+    for name in ("=HYPERLINK(1).csv", "@SUM(1).csv", "-2+3.csv", "007.csv"):
+        (tmp_path / "archive" / name).write_text("I,II\n0.1,0.2\n")
+    make_key(tmp_path / "key")
+    told = command(
+        "prepare", "hospital", "--source", tmp_path / "archive", "--out", tmp_path / "none.h5",
+        "--reveal", tmp_path / "key",
+    )  # fmt: skip
+    assert told.code == 0, told.err
+    assert sorted(row["record"] for row in csv.DictReader(io.StringIO(told.out))) == [
+        "'-2+3.csv", "'=HYPERLINK(1).csv", "'@SUM(1).csv", "007.csv",
+    ]  # fmt: skip
+
+
 def test_reveal_refuses_a_key_that_does_not_fit(command, path, tmp_path):
     make_key(tmp_path / "other.key")
     told = reveal(command, path, tmp_path / "other.key")
