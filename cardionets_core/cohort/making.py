@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cardionets_core.cohort import ids, layout
+from cardionets_core.cohort.files import disk_errors_in_one_line
 from cardionets_core.cohort.opening import JSON_ATTRIBUTES, is_cohort, stored_provenance
 from cardionets_core.cohort.partial import has_plan
 from cardionets_core.cohort.provenance import Provenance, library_versions
@@ -47,7 +48,10 @@ class Making:
             CohortError: If ``out`` exists and may not be touched, or is to be extended and is none.
             UsageError: If it was prepared so that extending it would move somebody.
         """
-        if self.out.is_dir():
+        with disk_errors_in_one_line(self.out):
+            # Also a name that no file can have is told.
+            is_folder = self.out.is_dir()
+        if is_folder:
             raise CohortError(
                 f"{self.out} is a folder; name the file to write, e.g. {self.out / 'cohort.h5'}"
             )

@@ -29,7 +29,6 @@ app = typer.Typer(
     "options of a dataset.",
     no_args_is_help=True,
 )
-# A dataset may have a seed of its own: then one --seed serves both.
 _SHARED = {"seed"}
 _LARGEST_SEED = 2**63 - 1
 _EXISTING: tuple[Literal["overwrite", "extend"], ...] = ("overwrite", "extend")
@@ -47,7 +46,9 @@ def add_commands(arguments: Sequence[str]) -> None:
         UnknownNameError: If there is no such dataset; plugins that did not load are named.
         NameClashError: If several plugins bring one of that name.
         PluginError: If its option model cannot be imported, or takes a name of ours.
+        UsageError: If a value is empty.
     """
+    _refuse_empty(arguments)
     registry = default_registry()
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     if asked is not None:
@@ -59,6 +60,17 @@ def add_commands(arguments: Sequence[str]) -> None:
     for component in datasets:
         name = component.name if times[component.name] == 1 else component.qualified_name
         app.command(name, help=escape(component.spec.summary))(_command_of_listing)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """An empty path would be the working folder."""
+    behind = zip(arguments, [*arguments[1:], None], strict=True)
+    empty = [
+        flag for flag, value in behind if flag[:2] == "--" and (value == "" or flag[-1] == "=")
+    ]
+    if empty:
+        flag = empty[0].rstrip("=")
+        raise UsageError(f"{flag}: an empty value; needed one: is a variable of the shell unset?")
 
 
 def _command_of_listing() -> None:

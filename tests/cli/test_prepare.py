@@ -105,6 +105,15 @@ def test_a_wrong_option_is_one_line_exit_code_2_and_nothing_written(prepare, out
     assert not out.exists()
 
 
+@pytest.mark.parametrize("given", [("--source", ""), ("--source=",)])
+def test_an_empty_path_is_not_the_working_folder(command, out, given):
+    told = command("prepare", "hospital", *given, "--out", out)
+    assert told.code == 2
+    assert told.err == (
+        "error: --source: an empty value; needed one: is a variable of the shell unset?\n"
+    )
+
+
 def test_a_missing_source_is_told_with_its_meaning(command, out):
     told = command("prepare", "wfdb", "--out", out)
     assert "dataset.source is not given, but needed: folder that holds the records" in told.err

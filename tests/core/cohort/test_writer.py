@@ -271,6 +271,11 @@ def test_phenotypes_that_are_no_measurements_are_missing(tmp_path):
         assert cohort.phenotypes[:, 3].tolist() == [51.5, 51.5]
 
 
+def test_a_name_that_no_file_can_have_is_one_clear_line(tmp_path):
+    with pytest.raises(CohortError, match=r"cannot write .*name too long"):
+        prepared(MadeUp(), tmp_path / ("a" * 300))
+
+
 def test_a_damaged_cohort_can_be_replaced(tmp_path):
     out = tmp_path / "c.h5"
     prepared(MadeUp(records=2), out)
