@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cardionets_core.errors import SourceError
 
@@ -170,12 +170,45 @@ def new_private_database() -> sqlite3.Connection:
     the caller, or with the process.
     """
     # An empty name is SQLite's own way to ask for a temporary file that is deleted on closing.
-    connection = sqlite3.connect("")
+    connection = sqlite3.connect("", factory=_PrivateConnection)
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA temp_store = FILE")
     connection.execute("PRAGMA cache_size = -8192")
     return connection
+
+
+class _PrivateConnection(sqlite3.Connection):
+    """Tells in one line of a disk that is full where temporary files lie."""
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        with _full_disk_in_one_line():
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        with _full_disk_in_one_line():
+            return super().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
+        with _full_disk_in_one_line():
+            return super().executescript(*arguments)
+
+    def commit(self) -> None:
+        with _full_disk_in_one_line():
+            super().commit()
+
+
+@contextmanager
+def _full_disk_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            raise
+        raise SourceError(
+            "the disk of temporary files is full or cannot be written to; needed room for the "
+            "tables' rows: free some, or let TMPDIR name a folder with more"
+        ) from error
 
 
 def _encoding_of(sample: bytes, path: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cardionets_core.errors import ConfigError
+from cardionets_core.errors import ConfigError, SourceError
 from cardionets_core.source_tables import Table
 from cardionets_mimic.cells import id_or_none, time_or_none
 
@@ -43,7 +43,7 @@ def read_record_list(source: Path) -> Iterator[Listed]:
 
     Raises:
         ConfigError: If the folder does not hold the table.
-        SourceError: If the table cannot be read.
+        SourceError: If the table cannot be read or lists nothing.
     """
     path = find_table(source, FILE_NAME)
     if path is None:
@@ -54,6 +54,7 @@ def read_record_list(source: Path) -> Iterator[Listed]:
     table = Table(path)
     subject, study, where = map(table.require, ("subject_id", "study_id", "path"))
     time = table.place("ecg_time")
+    line = None
     for line in table.rows():
         yield _listed(
             line.number,
@@ -62,6 +63,8 @@ def read_record_list(source: Path) -> Iterator[Listed]:
             line.cells[where].strip(),
             "" if time is None else line.cells[time],
         )
+    if line is None:
+        raise SourceError(f"{path.name}: no record is listed; is it cut off? download it again")
 
 
 def _listed(number: int, subject: str, study: str, path: str, time: str) -> Listed:

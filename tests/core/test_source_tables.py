@@ -76,6 +76,14 @@ def test_a_pipe_is_refused_at_once(tmp_path):
         Table(tmp_path / "t.csv")
 
 
+def test_a_full_disk_of_temporary_files_is_one_clear_line():
+    with closing(new_private_database()) as database:
+        database.execute("CREATE TABLE t (x)")
+        database.execute("PRAGMA max_page_count = 10")
+        with pytest.raises(SourceError, match=r"temporary files is full .*TMPDIR"):
+            database.executemany("INSERT INTO t VALUES (?)", (("x" * 1000,) for _ in range(999)))
+
+
 def test_gzipped_tables_are_read(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n1,2\n"))

@@ -57,6 +57,12 @@ def sound_measurement(measurement):
     assert not NOT_MEASURED & set(measurement.attributes.values())
 
 
+def test_a_record_list_that_lists_nothing_is_told(tmp_path):
+    (tmp_path / "record_list.csv").write_text("subject_id,study_id,path\n")
+    with pytest.raises(SourceError, match="no record is listed; is it cut off"):
+        list(read_record_list(tmp_path))
+
+
 READERS = {
     "labels": (
         lambda tree, labels: labels,
