@@ -91,10 +91,15 @@ def test_any_bytes_are_listed_or_refused(archive, opened, tmp_path, content, beg
 def test_names_that_no_file_can_have_are_rows_astray_or_told_at_reading(
     archive, made_up, opened, tmp_path, column, name
 ):
-    row = f"{name},p1," if column == "file" else f"r0.csv,p1,{name}"
-    content = f"file,patient_id,cmr_path\n{row}\n".encode()
+    # A table of which no row names an ECG is refused as a whole.
+    rows = f"{name},p1,\nr0.csv,p2," if column == "file" else f"r0.csv,p1,{name}"
+    content = f"file,patient_id,cmr_path\n{rows}\n".encode()
     check_table(opened, tmp_path / "labels.csv", content)
     dataset = opened(labels=tmp_path / "labels.csv", **made_up.TABLE_OPTIONS)
-    for ref in dataset.subjects():
+    named = [
+        ref for ref in dataset.subjects() if (ref.record_key == "r0.csv") == (column != "file")
+    ]
+    for ref in named:
         with pytest.raises(CardionetsError):
             dataset.read(ref)
+    assert len(named) == (column != "file")
