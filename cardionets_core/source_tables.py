@@ -131,7 +131,9 @@ class Table:
         return tuple(cell.strip() for cell in cells)
 
     def _sample(self) -> bytes:
-        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+        with _in_one_line(self.path):
+            is_stream = self.path.exists() and not (self.path.is_file() or self.path.is_dir())
+        if is_stream:
             raise SourceError(
                 f"{self.path.name}: a pipe or device; needed a file, for it is read more than once"
             )

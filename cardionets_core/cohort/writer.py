@@ -123,8 +123,8 @@ def prepare(
     making = Making(Path(out), seed, roles or RoleConfig(), provenance, existing)
     remove_leftover(making.out)
     base = making.base()
-    refuse_foreign(making.out)
     with disk_errors_in_one_line(making.out):
+        refuse_foreign(making.out)
         folder_of(making.out).mkdir(parents=True, exist_ok=True)
     with only_one(folder_of(making.out), making.out), leaving_nothing_of_nothing(making.out):
         key = making.key(base, resume=resume)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from cardionets_cli import (
@@ -27,7 +30,10 @@ from cardionets_cli import (
     zoo,
 )
 from cardionets_cli.console import err, fail
-from cardionets_core.errors import CardionetsError
+from cardionets_core.errors import CardionetsError, UsageError
+
+# What the system says of a path that cannot be used as it was given.
+_OF_A_PATH = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS}
 
 
 class _Commands(TyperGroup):
@@ -87,10 +93,26 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in _OF_A_PATH:
+            sys.exit(fail(_of_a_path(error, arguments)))
+        told = escape(f"{type(error).__name__}: {error}")
         err.print(
-            f"[bold red]error:[/] this should not have happened: {type(error).__name__}: {error}; "
+            f"[bold red]error:[/] this should not have happened: {told}; "
             "run again with --debug and report what it shows",
             markup=True,
             soft_wrap=True,
         )
         sys.exit(1)
+
+
+def _of_a_path(error: OSError, arguments: Sequence[str]) -> UsageError:
+    """What the system says of a path, with as much of it as was given.
+
+    What stands below that may be named after a person.
+    """
+    found = str(error.filename)
+    given = next((a for a in arguments if a and a[0] != "-" and found.startswith(a)), "a path")
+    return UsageError(
+        f"{given}: {error.strerror}; needed one that you may read or write: check its spelling, "
+        "and your rights on it and the folders above"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import types
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -287,6 +288,25 @@ def test_an_interruption_ends_in_one_line_that_says_how_to_go_on(prepare, monkey
     assert told.code == 130
     assert "stopped; " in told.err
     assert "same `prepare` or `study` command" in told.err
+
+
+@pytest.mark.parametrize("dataset", ["hospital", "ukb", "mimic", "wfdb"])
+def test_a_path_that_the_system_refuses_is_one_line(command, out, dataset):
+    source = "a" * 300
+    told = command("prepare", dataset, "--source", source, "--out", out)
+    assert told.code == 2
+    assert told.err.startswith(f"error: {source}: File name too long; needed one that you may")
+    assert len(told.err.splitlines()) == 1
+
+
+def test_of_a_path_below_one_that_was_given_nothing_is_told(prepare, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "/archive/Quixworth Zenobia.xml")
+
+    monkeypatch.setattr("cardionets_core.cohort.preparing.prepare_dataset", refused)
+    told = prepare()
+    assert told.code == 2
+    assert told.err.startswith("error: a path: Permission denied; needed one that you may read")
 
 
 def test_debug_shows_the_traceback_and_an_unforeseen_error_asks_for_it(prepare, monkeypatch):
