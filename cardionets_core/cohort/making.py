@@ -79,6 +79,7 @@ class Making:
 
     def _require_same_sides(self, base: Mapping[str, Any]) -> None:
         asked = {
+            "dataset": self.provenance.dataset,
             "seed": self.seed,
             "roles": self.roles.model_dump(mode="json"),
             "simulated": self.provenance.simulated,
@@ -87,7 +88,7 @@ class Making:
         if differing:
             raise UsageError(
                 f"{self.out} was prepared with {'; '.join(differing)}; extend it with the same, so "
-                f"that nobody changes sides"
+                f"that its records stay comparable and nobody changes sides"
             )
 
     def key(self, base: Mapping[str, Any] | None, *, resume: bool) -> bytes:

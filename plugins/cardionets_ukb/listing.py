@@ -78,7 +78,7 @@ class Listing:
                 "visits that they belong to",
                 visits,
                 self._database.people(),
-                {"second file of its visit, which counts once": self._files - visits},
+                {"files of a visit that has both, counted as one": self._files - visits},
             ),
             SelectionStep(
                 f"visits of instance {self._config.instance}",

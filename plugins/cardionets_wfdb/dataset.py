@@ -10,6 +10,7 @@ from typing import Literal
 
 from cardionets_core.errors import ConfigError
 from cardionets_core.interfaces import Subject, SubjectRef
+from cardionets_core.source_files import inside
 from cardionets_wfdb.config import WfdbFolderConfig
 from cardionets_wfdb.wfdb_reader import read_with_comments
 
@@ -21,7 +22,7 @@ class WfdbFolder:
 
     Age, sex and diagnoses come from the comments that PhysioNet's collections share (``Age: 84``,
     ``Sex: Female``, ``Dx: 426783006,...``). Dx codes are SNOMED CT: they are kept as the attribute
-    ``snomed_ct``, not turned into ICD-10.
+    ``snomed_ct``, not turned into ICD-10, so that ICD-10 diagnoses are not known.
 
     Args:
         config: Where the records are, and whose they are.
@@ -56,8 +57,11 @@ class WfdbFolder:
 
         Raises:
             EcgError: If it cannot be read.
+            SourceError: If one of its files is a link that leads out of the folder.
         """
-        record = read_with_comments(self.config.source / f"{ref.location}.hea")
+        for ending in (".dat", ".mat"):
+            inside(self.config.source, f"{ref.location}{ending}")
+        record = read_with_comments(inside(self.config.source, f"{ref.location}.hea"))
         said = _key_values(record.comments)
         codes = re.findall(r"\d{6,18}", said.get("dx", ""))
         return Subject(
@@ -67,6 +71,7 @@ class WfdbFolder:
             sex=_sex(said.get("sex", said.get("gender", ""))),
             age_years=_age_years(said.get("age", "")),
             attributes={"snomed_ct": ",".join(codes)} if codes else {},
+            diagnoses_known=False,
         )
 
     def _refs(self, records: list[str]) -> Iterator[SubjectRef]:

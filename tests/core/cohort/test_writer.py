@@ -480,6 +480,8 @@ def test_extending_with_other_shares_or_a_wrong_key_is_refused(tmp_path):
     prepared(MadeUp(records=2), out)
     with pytest.raises(UsageError, match=r"nobody changes sides"):
         prepared(MadeUp(), out, existing="extend", roles=RoleConfig(folds=3))
+    with pytest.raises(UsageError, match=r"dataset made-up, now other"):
+        prepared(MadeUp(), out, existing="extend", provenance=replace(MADE_UP, dataset="other"))
     with pytest.raises(UsageError, match=r"simulated True, now False"):
         prepared(MadeUp(), out, existing="extend", provenance=REAL)
     with pytest.raises(CohortError, match=r"no cohort at"):

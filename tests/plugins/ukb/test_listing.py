@@ -88,7 +88,7 @@ def test_the_flow_of_the_selection_adds_up(tree, table, withdrawn, dataset_of):
     )
     assert steps_of(dataset) == [
         (12, 7, {}),
-        (8, 7, {"second file of its visit, which counts once": 4}),
+        (8, 7, {"files of a visit that has both, counted as one": 4}),
         (6, 6, {"visit of another instance": 2}),
         (5, 5, {"withdrawn": 1}),
         (4, 4, {"no ecg": 1}),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cardionets_core.errors import ConfigError, EcgError
+from cardionets_core.errors import ConfigError, EcgError, SourceError
 from cardionets_core.interfaces import Dataset
 from cardionets_wfdb.config import WfdbFolderConfig
 from cardionets_wfdb.dataset import WfdbFolder
@@ -32,9 +32,21 @@ def test_age_sex_and_snomed_codes_come_from_the_header(write_record, counts, tmp
     subject = dataset.read(ref)
     assert (subject.age_years, subject.sex) == (84.0, "female")
     assert subject.attributes == {"snomed_ct": "426783006,59931005"}
-    assert subject.diagnoses == ()
+    assert (subject.diagnoses, subject.diagnoses_known) == ((), False)
     assert subject.phenotypes == {}
     np.testing.assert_array_equal(subject.ecg.signal_mv, (counts / 1000.0).astype(np.float32))
+
+
+@pytest.mark.parametrize("ending", [".hea", ".dat"])
+def test_a_link_out_of_the_folder_is_not_followed(write_record, counts, tmp_path, ending):
+    header = write_record(counts, name="inside/r1")
+    moved = tmp_path / f"r1{ending}"
+    header.with_suffix(ending).rename(moved)
+    header.with_suffix(ending).symlink_to(moved)
+    dataset = WfdbFolder(WfdbFolderConfig(source=tmp_path / "inside"))
+    (ref,) = dataset.subjects()
+    with pytest.raises(SourceError, match="link that leads out of the source"):
+        dataset.read(ref)
 
 
 @pytest.mark.parametrize(
