@@ -9,7 +9,8 @@ import pytest
 from cardionets_core.weights.header import read_header
 
 SHIPPED = ("stmem-tiny-simulated", "vit-cmr-tiny-simulated", "cardionets-tiny-simulated",
-           "cardionets-tiny-heads-simulated")  # fmt: skip
+           "cardionets-tiny-heads-simulated", "vae3d-tiny-simulated",
+           "mar-tiny-simulated")  # fmt: skip
 CARDS = Path(__file__).parents[2] / "model_zoo" / "cardionets_zoo" / "cards"
 SMALL = ("dataset.subjects=6", "dataset.pretrain_subjects=6", "encoder.width=8",
          "encoder.depth=1", "encoder.heads=1", "train.accelerator=cpu")  # fmt: skip
