@@ -16,6 +16,7 @@ built and filled. It must not register these modules as its own: they are saved 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 Role = Literal["pretrain", "downstream"]
 Split = Literal["train", "val", "test"]
 Condition = Literal["ecg", "ecg-projected", "phenotypes"]
+
+
+def missing_members(built: object, contract: type) -> list[str]:
+    """Attributes and methods that a contract asks for and an object lacks.
+
+    ``isinstance`` would do, but from Python 3.12 on it does not see the buffers and parameters of
+    a module.
+
+    Args:
+        built: The object.
+        contract: One of the Protocols below.
+    """
+    methods = (n for n, value in vars(contract).items() if callable(value) and n[0] != "_")
+    names = {*inspect.get_annotations(contract), *methods}
+    return sorted(name for name in names if not hasattr(built, name))
 
 
 class Features(NamedTuple):

@@ -244,9 +244,10 @@ def construct(component: Component, config: Options, **context: int | str) -> An
         "head": interfaces.Head,
         "dataset": interfaces.Dataset,
     }[component.spec.kind]
-    if not isinstance(built, contract):
+    if lacking := interfaces.missing_members(built, contract):
         raise PluginError(
             f"{component.spec.kind} {component.qualified_name!r} of {component.plugin} does not "
-            f"keep the contract cardionets_core.interfaces.{contract.__name__}"
+            f"keep the contract cardionets_core.interfaces.{contract.__name__}: it lacks "
+            f"{', '.join(lacking)}"
         )
     return built

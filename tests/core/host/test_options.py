@@ -10,6 +10,7 @@ from pydantic import Field
 import cardionets_core as cn
 from cardionets_core.config import Options
 from cardionets_core.errors import ConfigError, PluginError, UnknownNameError
+from cardionets_core.interfaces import Autoencoder, missing_members
 from cardionets_core.options import (
     check_preset,
     component_options,
@@ -238,5 +239,13 @@ def test_what_does_not_keep_the_contract_is_refused_and_named(install, dataset, 
         cn.build("dataset", "hollow", registry=registry())
     assert str(error.value) == (
         "dataset 'acme-data:hollow' of acme-data (acme-data 0.3.1) does not keep the contract "
-        "cardionets_core.interfaces.Dataset"
+        "cardionets_core.interfaces.Dataset: it lacks read, subjects"
     )
+
+
+def test_a_buffer_keeps_a_contract_as_any_attribute_does():
+    autoencoder = cn.build("autoencoder", "vae3d", size="tiny", frame_step=5, spatial_pool=2)
+    assert "latent_scale" in dict(autoencoder.named_buffers())
+    assert missing_members(autoencoder, Autoencoder) == []
+    del autoencoder.latent_scale
+    assert missing_members(autoencoder, Autoencoder) == ["latent_scale"]
