@@ -43,9 +43,10 @@ def missing_members(built: object, contract: type) -> list[str]:
         built: The object.
         contract: One of the Protocols below.
     """
-    methods = (n for n, value in vars(contract).items() if callable(value) and n[0] != "_")
-    names = {*inspect.get_annotations(contract), *methods}
-    return sorted(name for name in names if not hasattr(built, name))
+    methods = [n for n, value in vars(contract).items() if callable(value) and n[0] != "_"]
+    missing = {name for name in inspect.get_annotations(contract) if not hasattr(built, name)}
+    missing |= {name for name in methods if not callable(getattr(built, name, None))}
+    return sorted(missing)
 
 
 class Features(NamedTuple):

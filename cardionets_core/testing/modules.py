@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from cardionets_core.interfaces import missing_members
 from cardionets_core.testing.requirement import ConformanceError, require
 
 
@@ -19,9 +20,10 @@ def random_tensor(*shape: int, seed: int = 0) -> Tensor:
 def require_module(component: object, contract: type) -> None:
     """An ``nn.Module`` that has what the contract names."""
     require(isinstance(component, nn.Module), f"{type(component).__name__} is no nn.Module")
+    lacking = missing_members(component, contract)
     require(
-        isinstance(component, contract),
-        f"{type(component).__name__} lacks something that cardionets_core.interfaces."
+        not lacking,
+        f"{type(component).__name__} lacks {', '.join(lacking)}, which cardionets_core.interfaces."
         f"{contract.__name__} names",
     )
 

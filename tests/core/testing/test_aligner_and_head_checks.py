@@ -89,7 +89,7 @@ class MeanOutsideTheState(SoundAligner):
 
 
 BROKEN_ALIGNERS = {
-    "keeps_the_contract": (NoPhi, "lacks something"),
+    "keeps_the_contract": (NoPhi, "lacks phi"),
     "phi_is_finite": (PhiOfNan, "not finite"),
     "embeddings_have_unit_norm": (NotNormed, "divide by the norm"),
     "loss_is_a_scalar_with_numbers_to_log": (TensorLog, "for loss"),
@@ -178,7 +178,7 @@ class HeadStateOutside(SoundHead):
 
 
 BROKEN_HEADS = {
-    "keeps_the_contract": (NoPredict, "lacks something"),
+    "keeps_the_contract": (NoPredict, "lacks predict"),
     "outputs_have_their_shape": (OneOutput, "needed \\(8, 3\\)"),
     "loss_is_a_scalar": (LossPerSample, "needed a scalar"),
     "unknown_targets_are_left_out": (UnknownCountsAsNo, "with some targets unknown"),

@@ -121,7 +121,7 @@ class ScaleOutsideTheState(SoundAutoencoder):
 
 
 BROKEN_AUTOENCODERS = {
-    "keeps_the_contract": (NoRestore, "lacks something"),
+    "keeps_the_contract": (NoRestore, "lacks restore"),
     "views_have_their_shapes": (RestoresAView, "restore\\(\\) gives"),
     "refuses_another_shape": (TakesAnything, "a row too few is taken"),
     "latents_have_their_shape": (MomentsAsPair, "encode gives a tuple"),
