@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +36,8 @@ Condition = Literal["ecg", "ecg-projected", "phenotypes"]
 def missing_members(built: object, contract: type) -> list[str]:
     """Attributes and methods that a contract asks for and an object lacks.
 
-    ``isinstance`` would do, but from Python 3.12 on it does not see the buffers and parameters of
-    a module.
+    The contracts are not made for ``isinstance``, which from Python 3.12 on does not see the
+    buffers and parameters of a module.
 
     Args:
         built: The object.
@@ -66,7 +66,6 @@ class LossAndLog(NamedTuple):
     log: Mapping[str, float | Tensor]
 
 
-@runtime_checkable
 class Encoder(Protocol):
     """Signal or cine to token embeddings.
 
@@ -86,7 +85,6 @@ class Encoder(Protocol):
         """Input (B, ...) to tokens (B, N, D) and a pooled vector (B, P)."""
 
 
-@runtime_checkable
 class PretextModel(Protocol):
     """An encoder with what its self-supervised objective needs besides, such as a decoder.
 
@@ -104,7 +102,6 @@ class PretextModel(Protocol):
         """Shape of ``noise`` for a batch, (B, ...)."""
 
 
-@runtime_checkable
 class Aligner(Protocol):
     """What draws ECG embeddings to frozen CMR embeddings."""
 
@@ -124,7 +121,6 @@ class Aligner(Protocol):
         """Loss of embeddings (B, E), (B, E) and phi (B, K); gathers across processes."""
 
 
-@runtime_checkable
 class Head(Protocol):
     """An encoder's features to a task's output.
 
@@ -154,7 +150,6 @@ class Moments(NamedTuple):
     log_variance: Tensor
 
 
-@runtime_checkable
 class Autoencoder(Protocol):
     """Cine to latent and back.
 
@@ -189,7 +184,6 @@ class Autoencoder(Protocol):
         """Take the SD of the raw latents over the training cines, unless it works without."""
 
 
-@runtime_checkable
 class Generator(Protocol):
     """Condition to cine.
 
@@ -333,7 +327,6 @@ class SelectionStep:
     excluded: Mapping[str, int] = field(default_factory=dict)
 
 
-@runtime_checkable
 class Dataset(Protocol):
     """What turns a source into the subjects of a cohort. Must pickle, for worker processes.
 

@@ -15,7 +15,13 @@ import numpy as np
 from cardionets_core.cmr.phenotypes import FIELD_IDS
 from cardionets_core.cohort.layout import CINE_SHAPE
 from cardionets_core.errors import CardionetsError
-from cardionets_core.interfaces import Dataset, Diagnosis, Subject, SubjectRef
+from cardionets_core.interfaces import (
+    Dataset,
+    Diagnosis,
+    Subject,
+    SubjectRef,
+    missing_members,
+)
 from cardionets_core.testing import ecg_checks
 from cardionets_core.testing.requirement import ConformanceError, require
 
@@ -29,10 +35,8 @@ _OLDEST_YEARS = 130
 
 def check_keeps_the_contract(dataset: Any) -> None:
     """It has ``subjects`` and ``read``, and keeps its options as ``config``."""
-    require(
-        isinstance(dataset, Dataset),
-        f"{type(dataset).__name__} lacks subjects() or read(ref)",
-    )
+    lacking = missing_members(dataset, Dataset)
+    require(not lacking, f"{type(dataset).__name__} lacks {', '.join(lacking)}")
     require(
         hasattr(getattr(dataset, "config", None), "model_dump"),
         f"{type(dataset).__name__}.config is not the option model that it was built with; "

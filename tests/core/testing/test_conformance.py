@@ -72,7 +72,7 @@ def test_a_promise_that_holds_although_expected_to_fail_fails():
 
 def test_an_unexpected_failure_is_passed_on():
     check = next(iter(checks_of("dataset")))
-    with pytest.raises(ConformanceError, match="lacks subjects"):
+    with pytest.raises(ConformanceError, match="lacks read, subjects"):
         check(object())
     assert replace(check, expected_failure=None) == check
 
